@@ -1,0 +1,31 @@
+"""The Celery application: nudges that carry no money, one queue a kind of work."""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging, task_postrun, task_prerun
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atlaspay.settings")
+
+app = Celery("atlaspay")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_django_logging(**_: object) -> None:
+    """Leave logging as the settings configured it."""
+
+
+@task_prerun.connect
+def _bind_context(task_id: str, task: object, **_: object) -> None:
+    from atlaspay.core import context  # noqa: PLC0415 - settings are loaded only now
+
+    context.set_fields(actor=f"system:{task.name}", task_id=task_id, request_id="", reason="", user_id=None)  # type: ignore[attr-defined]
+
+
+@task_postrun.connect
+def _unbind_context(**_: object) -> None:
+    from atlaspay.core import context  # noqa: PLC0415 - settings are loaded only now
+
+    context.set_fields(actor="system:unbound", task_id="", request_id="", reason="", user_id=None)

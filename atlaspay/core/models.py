@@ -1,0 +1,39 @@
+"""Model building blocks that every app shares."""
+
+from functools import partial
+from typing import Any
+
+from django.db import models
+
+from atlaspay.core.ids import new_id
+
+
+class PublicIdField(models.CharField):
+    """Primary key: prefix and UUIDv7 as text, compared bytewise (`COLLATE "C"`)."""
+
+    def __init__(self, prefix: str = "", **kwargs: Any) -> None:
+        self.prefix = prefix
+        kwargs.update(max_length=32, primary_key=True, editable=False, db_collation="C")
+        kwargs.setdefault("default", partial(new_id, prefix))
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        for key in ("max_length", "primary_key", "editable", "db_collation", "default"):
+            kwargs.pop(key, None)
+        kwargs["prefix"] = self.prefix
+        return name, path, args, kwargs
+
+
+class ReferenceField(models.CharField):
+    """A reference to a public id without a foreign key, or a foreign id; compared bytewise."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 32)
+        kwargs["db_collation"] = "C"
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        kwargs.pop("db_collation", None)
+        return name, path, args, kwargs

@@ -1,0 +1,22 @@
+"""Beat: what runs by itself, and how often. Every entry is idempotent; a lost tick is made good by the next."""
+
+from typing import Any
+
+
+def _every(seconds: float, task: str, queue: str) -> dict[str, Any]:
+    # A tick nobody picked up before the next one is due is worth nothing.
+    return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": max(seconds, 2.0)}}
+
+
+BEAT_SCHEDULE = {
+    "take-in": _every(1, "payouts.take_in", "intake"),
+    "screen": _every(1, "compliance.screen", "screening"),
+    "dispatch": _every(1, "payouts.dispatch", "dispatch"),
+    "resolve-unknown": _every(1, "payouts.resolve_unknown", "settlement"),
+    "process-callbacks": _every(1, "payouts.process_callbacks", "settlement"),
+    "sweep": _every(1, "payouts.sweep", "settlement"),
+    "poll-sent": _every(5, "payouts.poll_sent", "settlement"),
+    "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),
+    "send-mail": _every(5, "webhooks.send_mail", "webhooks"),
+    "heartbeat": _every(5, "atlaspay.heartbeat", "default"),
+}
