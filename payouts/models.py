@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
+from atlaspay.core.history import ActorHistory, TriggerHistory
 from atlaspay.core.models import PublicIdField, ReferenceField
 from payouts.machine import FINAL_STATES, PayoutMachine, State
 
@@ -28,7 +29,6 @@ FIXED_COLUMNS = (
     "rail_requested",
     "execute_at",
     "submitted_at",
-    "deadline_at",
 )
 
 
@@ -41,7 +41,7 @@ class Batch(models.Model):
         REJECTED = "rejected", "Refused as a whole"
 
     id = PublicIdField(prefix="bt")
-    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="batches")
+    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="batches", db_index=False)
     api_key = models.ForeignKey("partners.ApiKey", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     reference = models.CharField(max_length=64)
     currency = models.CharField(max_length=3)
@@ -60,7 +60,7 @@ class Batch(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True, blank=True)
 
-    history = HistoricalRecords(excluded_fields=["rejections"])
+    history = HistoricalRecords(excluded_fields=["rejections"], bases=[ActorHistory])
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["partner", "reference"], name="batch_reference_once")]
@@ -91,8 +91,8 @@ class Payout(PayoutMachine):
     """One transfer to one recipient. `state` moves by transition and is written by `services.unit` alone."""
 
     id = PublicIdField(prefix="po")
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="payouts")
-    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="payouts")
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="payouts", db_index=False)
+    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="payouts", db_index=False)
     position = models.PositiveIntegerField(help_text="Index in the batch as submitted, from 0.")
     reference = models.CharField(max_length=64)
     amount_minor = models.BigIntegerField()
@@ -132,7 +132,7 @@ class Payout(PayoutMachine):
     final_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 
-    history = HistoricalRecords(excluded_fields=list(FIXED_COLUMNS))
+    history = TriggerHistory(excluded_fields=list(FIXED_COLUMNS))
 
     class Meta:
         constraints = [
@@ -169,7 +169,7 @@ class Attempt(models.Model):
         NOT_SENT = "not_sent", "Never reached the bank"
 
     id = PublicIdField(prefix="at")
-    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="attempts")
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="attempts", db_index=False)
     number = models.PositiveSmallIntegerField()
     rail = models.CharField(max_length=16)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SENDING)
@@ -270,7 +270,7 @@ class RailState(models.Model):
     actor = models.CharField(max_length=80, blank=True)
     changed_at = models.DateTimeField(db_default=Now())
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(bases=[ActorHistory])
 
     class Meta:
         permissions = [("pause_rail", "Can pause and resume rails")]

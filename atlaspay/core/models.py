@@ -17,6 +17,10 @@ class PublicIdField(models.CharField):
         kwargs.setdefault("default", partial(new_id, prefix))
         super().__init__(**kwargs)
 
+    def db_type(self, connection: Any) -> str:
+        """Return the type spelled in full: Django adds a second, `LIKE` index to what it knows as `varchar`."""
+        return f"character varying({self.max_length})"
+
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         for key in ("max_length", "primary_key", "editable", "db_collation", "default"):
@@ -32,6 +36,10 @@ class ReferenceField(models.CharField):
         kwargs.setdefault("max_length", 32)
         kwargs["db_collation"] = "C"
         super().__init__(**kwargs)
+
+    def db_type(self, connection: Any) -> str:
+        """Return the type spelled in full, so that no second index is made (see `PublicIdField`)."""
+        return f"character varying({self.max_length})"
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
