@@ -1,7 +1,9 @@
-"""The one contract of every bank rail: what goes in, what can come out, and what each outcome lets us do.
+"""The one contract of every bank rail: what goes in, what can come out, and what each outcome lets
+us do.
 
-A rail knows no Django, no database and no retry rule. It must never turn "we do not know" into "refused": an outcome
-names what is certain, and only `Rejected`, `RateLimited`, `Unavailable` and `NotFound` say that no money moved.
+A rail knows no Django, no database and no retry rule. It must never turn "we do not know" into
+"refused": an outcome names what is certain, and only `Rejected`, `RateLimited`, `Unavailable` and
+`NotFound` say that no money moved.
 """
 
 from collections.abc import Mapping
@@ -28,7 +30,8 @@ class RetryClass(StrEnum):
 
 
 class BadSignatureError(AtlasError):
-    """A bank's message that does not carry a valid, fresh signature; nothing of it may be believed."""
+    """A bank's message that does not carry a valid, fresh signature; nothing of it may be believed.
+    """
 
 
 class UnreadableMessageError(AtlasError):
@@ -41,7 +44,9 @@ class RailReadError(AtlasError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to go on the wire, made from an attempt and its payout. `account` is plain text: never log an order."""
+    """What is to go on the wire, made from an attempt and its payout. `account` is plain text:
+    never log an order.
+    """
 
     attempt_id: str
     payout_id: str
@@ -63,7 +68,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class ReturnHint:
-    """Money the beneficiary's bank sent back; `bank_reference` is the return's own, unique per rail."""
+    """Money the beneficiary's bank sent back; `bank_reference` is the return's own, unique per
+    rail.
+    """
 
     bank_reference: str
     amount_minor: int
@@ -74,7 +81,9 @@ class ReturnHint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one call proved. `bank_code` is raw, `response_hash` the SHA-256 of the raw answer, `detail` at most 300."""
+    """What one call proved. `bank_code` is raw, `response_hash` the SHA-256 of the raw answer,
+    `detail` at most 300.
+    """
 
     bank_status: str = ""
     bank_code: str = ""
@@ -86,7 +95,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Accepted(Outcome):
-    """The bank has it and it is not final. `money_moved` (ACWP): credited without posting, so never send again."""
+    """The bank has it and it is not final. `money_moved` (ACWP): credited without posting, so never
+    send again.
+    """
 
     money_moved: bool = False
 
@@ -98,7 +109,8 @@ class Blocked(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Settled(Outcome):
-    """The credit is confirmed. `returned` lists what has come back since, as far as the bank says."""
+    """The credit is confirmed. `returned` lists what has come back since, as far as the bank says.
+    """
 
     settled_at: datetime | None = None
     returned: tuple[ReturnHint, ...] = ()
@@ -114,14 +126,18 @@ class Rejected(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class RateLimited(Outcome):
-    """Definitely not taken: too many calls. `retry_after_s` is what the bank asked for, unbounded, or None."""
+    """Definitely not taken: too many calls. `retry_after_s` is what the bank asked for, unbounded,
+    or None.
+    """
 
     retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable(Outcome):
-    """Definitely never taken: no connection, or the bank's contract says so. The same key may be sent again."""
+    """Definitely never taken: no connection, or the bank's contract says so. The same key may be
+    sent again.
+    """
 
     retry_after_s: float | None = None
 
@@ -133,19 +149,24 @@ class Unknown(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class ConfigError(Outcome):
-    """Our credential or set-up was refused: pause the rail, page, fail no payout. Nothing was taken."""
+    """Our credential or set-up was refused: pause the rail, page, fail no payout. Nothing was
+    taken.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound(Outcome):
-    """A look-up only: the bank definitely has no transfer of that key, nor of that end-to-end id."""
+    """A look-up only: the bank definitely has no transfer of that key, nor of that end-to-end id.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """One fact of a verified callback; `outcome` is None where the message says too little and a look-up must follow.
+    """One fact of a verified callback; `outcome` is None where the message says too little and a
+    look-up must follow.
 
-    `message_id` is the message's, equal for every hint of one message and for each of its deliveries.
+    `message_id` is the message's, equal for every hint of one message and for each of its
+    deliveries.
     """
 
     message_id: str
@@ -157,7 +178,9 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One booked line of our account at the bank: credit > 0, debit < 0; `reference` is unique per account."""
+    """One booked line of our account at the bank: credit > 0, debit < 0; `reference` is unique per
+    account.
+    """
 
     account_id: str
     reference: str
@@ -171,10 +194,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a rail carries. `max_amount_minor` is per transfer; `charset` names a set of `rails.names`.
+    """What a rail carries. `max_amount_minor` is per transfer; `charset` names a set of
+    `rails.names`.
 
-    `one_object_per_key`: the bank promises at most one transfer per idempotency key for ever, so that a key it
-    definitely does not know may be sent again.
+    `one_object_per_key`: the bank promises at most one transfer per idempotency key for ever, so
+    that a key it definitely does not know may be sent again.
     """
 
     currencies: frozenset[str]
@@ -187,7 +211,9 @@ class Capabilities:
 
 
 class Rail(Protocol):
-    """One way to pay at one provider. Objects are immutable after they are built and may be shared by threads."""
+    """One way to pay at one provider. Objects are immutable after they are built and may be shared
+    by threads.
+    """
 
     @property
     def name(self) -> str:
@@ -210,7 +236,9 @@ class Rail(Protocol):
     def validate_destination(
         self, account: Mapping[str, str], *, amount_minor: int, currency: str, recipient_name: str
     ) -> list[FieldError]:
-        """Return what this rail would refuse; pointers are relative to the payout item. Empty: it may be sent."""
+        """Return what this rail would refuse; pointers are relative to the payout item. Empty: it
+        may be sent.
+        """
 
     def payload_hash(self, order: Order) -> bytes:
         """Return the SHA-256 of the exact body `submit` would send."""
@@ -219,15 +247,20 @@ class Rail(Protocol):
         """Send once. Never raises for anything a bank or a network can do; never `NotFound`."""
 
     def lookup(self, order: Order) -> Outcome:
-        """Ask by idempotency key, then by end-to-end id. `Unknown` and `Unavailable`: ask again later."""
+        """Ask by idempotency key, then by end-to-end id. `Unknown` and `Unavailable`: ask again
+        later.
+        """
 
     def parse_callback(
         self, headers: Mapping[str, str], raw: bytes, *, received_at: datetime | None = None
     ) -> list[Hint]:
-        """Verify and read a callback; `received_at` is when it came in (default now), for its age limit.
+        """Verify and read a callback; `received_at` is when it came in (default now), for its age
+        limit.
 
         Raises BadSignatureError, or UnreadableMessageError for a signed body that makes no sense.
         """
 
     def list_entries(self, cursor: str) -> tuple[list[Entry], str]:
-        """Return booked lines after an opaque cursor ("" for the first) and the next cursor; raises RailReadError."""
+        """Return booked lines after an opaque cursor ("" for the first) and the next cursor; raises
+        RailReadError.
+        """
