@@ -12,16 +12,20 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from atlaspay import embedded
 
 SERVERLESS = {
-    *("help", "version", "check", "collectstatic", "findstatic", "diffsettings", "sandbox_bank", "spectacular"),
-    *("compilemessages", "makemessages", "startapp", "startproject"),
+    *("help", "version", "check", "collectstatic", "findstatic", "diffsettings", "sandbox_bank"),
+    *("spectacular", "compilemessages", "makemessages", "startapp", "startproject"),
 }
 
 
 def main() -> None:
-    """Run one command; trouble with the servers or the settings is one line that says what to do."""
+    """Run one command; trouble with servers or settings is one line that says what to do."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atlaspay.settings")
     words = sys.argv[1:]
-    needs_servers = bool(words) and words[0] not in SERVERLESS and not {"-h", "--help", "--version"} & set(words)
+    needs_servers = (
+        bool(words)
+        and words[0] not in SERVERLESS
+        and not {"-h", "--help", "--version"} & set(words)
+    )
     try:
         if needs_servers:
             embedded.ensure()
@@ -29,9 +33,14 @@ def main() -> None:
     except (embedded.EmbeddedError, ImproperlyConfigured) as error:
         sys.exit(f"atlaspay: {error}")
     except OperationalError as error:
-        sys.exit(f"atlaspay: the database does not answer ({_first_line(error)}): start it or correct DATABASE_URL")
+        sys.exit(
+            f"atlaspay: the database does not answer ({_first_line(error)}):"
+            " start it or correct DATABASE_URL"
+        )
     except RedisConnectionError as error:
-        sys.exit(f"atlaspay: Redis does not answer ({_first_line(error)}): start it or correct REDIS_URL")
+        sys.exit(
+            f"atlaspay: Redis does not answer ({_first_line(error)}): start it or correct REDIS_URL"
+        )
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,7 +1,8 @@
 """Real PostgreSQL and Valkey servers for a machine that has neither, under ATLASPAY_HOME.
 
-A server runs as long as somebody uses it: each user holds a shared file lock, which the kernel gives up for it even
-after kill -9, and the server's keeper process stops the server when the last lock is gone. Nothing here imports Django.
+A server runs as long as somebody uses it: each user holds a shared file lock, which the kernel
+gives up for it even after kill -9, and the server's keeper process stops the server when the last
+lock is gone. Nothing here imports Django.
 """
 
 import os
@@ -25,9 +26,9 @@ class Servers(NamedTuple):
 
 
 def ensure(at: Path | None = None) -> Servers:
-    """Start what the environment does not name, hold it until this process ends, and export both URLs.
+    """Start what the environment does not name, hold it until this process ends, export both URLs.
 
-    Safe to repeat: a server that runs is joined, one that died is started again. Children inherit the URLs.
+    Safe to repeat: a server that runs is joined, one that died is started again.
     Raises EmbeddedError with one line that says what to do.
     """
     directory = at or home()
@@ -41,12 +42,14 @@ def ensure(at: Path | None = None) -> Servers:
 def connection_env(at: Path | None = None) -> dict[str, str]:
     """Return DATABASE_URL and REDIS_URL without starting anything.
 
-    A running embedded server is joined, so that it outlives the process that started it for as long as it is used;
-    with none running the URL leads to an address where connecting is refused.
+    A running embedded server is joined, so that it outlives the process that started it for as
+    long as it is used; with none running the URL leads to where connecting is refused.
     """
     directory = at or home()
     return {
-        variable: os.environ.get(variable) or lifecycle.join(directory, name) or lifecycle.absent_url(directory, name)
+        variable: os.environ.get(variable)
+        or lifecycle.join(directory, name)
+        or lifecycle.absent_url(directory, name)
         for name, variable in VARIABLES.items()
     }
 

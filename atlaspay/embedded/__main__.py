@@ -20,11 +20,15 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m atlaspay.embedded", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("start", help="start the servers and leave them running until `stop`")
-    stop = commands.add_parser("stop", help="undo `start`; the servers end when nobody uses them any more")
+    stop = commands.add_parser(
+        "stop", help="undo `start`; the servers end when nobody uses them any more"
+    )
     stop.add_argument("--now", action="store_true", help="end them even while they are in use")
     commands.add_parser("status", help="say what runs and where")
     commands.add_parser("env", help="print export lines for the shell, of servers that run")
-    execute = commands.add_parser("exec", help="run a command with both URLs set; the servers stay up as long as it runs")
+    execute = commands.add_parser(
+        "exec", help="run a command with both URLs set; the servers stay up as long as it runs"
+    )
     execute.add_argument("words", nargs=argparse.REMAINDER, metavar="-- CMD")
     options = parser.parse_args(words)
     try:
@@ -63,9 +67,13 @@ def _stop(*, now: bool) -> int:
             os.kill(keeper, signal.SIGTERM)
         deadline = time.monotonic() + STOP_PATIENCE_S
         while not locks.is_free(directory / "keeper.lock", exclusive=False):
-            is_used = not locks.is_free(directory / "users.lock") and locks.is_free(directory / "users.lock", exclusive=False)
+            is_used = not locks.is_free(directory / "users.lock") and locks.is_free(
+                directory / "users.lock", exclusive=False
+            )
             if (is_used and not now) or time.monotonic() > deadline:
-                sys.stderr.write(f"atlaspay: {name} is still in use and ends with its last user (or: stop --now)\n")
+                sys.stderr.write(
+                    f"atlaspay: {name} is in use and ends with its last user (or: stop --now)\n"
+                )
                 code = 1
                 break
             time.sleep(0.05)
@@ -82,7 +90,9 @@ def _status() -> int:
         url = lifecycle.running_url(directory)
         is_up = is_up and url is not None
         pinned = " (until stop)" if (directory / "pinned").exists() else ""
-        sys.stdout.write(f"{name}: {'running' + pinned + ' in ' + str(directory) if url else 'not running'}\n")
+        sys.stdout.write(
+            f"{name}: {'running' + pinned + ' in ' + str(directory) if url else 'not running'}\n"
+        )
     return 0 if is_up else 3
 
 
@@ -91,7 +101,9 @@ def _env() -> int:
         directory = embedded.home() / name
         url = lifecycle.running_url(directory)
         if url is None:
-            sys.stderr.write(f"atlaspay: {name} is not running: python -m atlaspay.embedded start\n")
+            sys.stderr.write(
+                f"atlaspay: {name} is not running: python -m atlaspay.embedded start\n"
+            )
             return 3
         sys.stdout.write(f"export {variable}={shlex.quote(url)}\n")
     return 0
@@ -118,7 +130,11 @@ def _execute(words: list[str]) -> int:
 def _ours() -> list[str]:
     """Return the servers that the environment leaves to us."""
     running = {lifecycle.running_url(embedded.home() / name) for name in embedded.VARIABLES}
-    return [n for n, variable in embedded.VARIABLES.items() if os.environ.get(variable) in {None, "", *running}]
+    return [
+        n
+        for n, variable in embedded.VARIABLES.items()
+        if os.environ.get(variable) in {None, "", *running}
+    ]
 
 
 if __name__ == "__main__":

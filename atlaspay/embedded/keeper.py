@@ -1,7 +1,7 @@
-"""The process that owns one embedded server: starts it, restarts it if it dies, stops it when nobody uses it.
+"""The process that owns one embedded server: starts it, restarts it, stops it when nobody uses it.
 
-Started by `lifecycle`, never by hand. It is the server's parent and its only signaller; on Linux the kernel also stops
-the server should the keeper itself be killed.
+Started by `lifecycle`, never by hand. It is the server's parent and its only signaller; on Linux
+the kernel also stops the server should the keeper itself be killed.
 """
 
 import json
@@ -40,12 +40,12 @@ class Server(Protocol):
 KINDS: dict[str, Callable[[Path], Server]] = {"postgres": Postgres, "valkey": Valkey}
 
 
-class Stop(Exception):
+class StopRequested(Exception):  # noqa: N818 - a request, not an error
     """A signal asked this keeper to stop."""
 
 
 def main(name: str, start_lock: int) -> int:
-    """Keep one server until its last user leaves. Prints one JSON line: `{url, notes}` or `{error}`."""
+    """Keep one server until its last user leaves; print one JSON line, `{url}` or `{error}`."""
     directory = paths.home() / name
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _raise_stop)
@@ -58,7 +58,7 @@ def main(name: str, start_lock: int) -> int:
         _answer({"url": url, "notes": server.notes})
         os.close(start_lock)
         _keep(directory, server)
-    except Stop:
+    except StopRequested:
         pass
     except EmbeddedError as error:
         _log(str(error))
@@ -74,25 +74,31 @@ def main(name: str, start_lock: int) -> int:
 
 
 def _keep(directory: Path, server: Server) -> None:
-    """Watch until the last user is gone. Returns with users.lock held, so that newcomers wait for the end."""
+    """Watch until the last user is gone; returns with users.lock held, so that newcomers wait."""
     restarts = 0
     while True:
         time.sleep(POLL_S)
         if not server.is_running():
             restarts += 1
             if restarts > MAX_RESTARTS:
-                raise EmbeddedError(f"the embedded {directory.name} died {restarts} times: see {directory}/server.log")
+                raise EmbeddedError(
+                    f"the embedded {directory.name} keeps dying: see {directory}/server.log"
+                )
             _log(f"{directory.name} died; starting it again ({restarts} of {MAX_RESTARTS})")
             _write_state(directory, server.start())
-        if not (directory / "pinned").exists() and locks.take(directory / "users.lock", exclusive=True, wait=False):
+        if not (directory / "pinned").exists() and locks.take(
+            directory / "users.lock", exclusive=True, wait=False
+        ):
             return
 
 
 def _write_state(directory: Path, url: str) -> None:
-    """Publish the URL in one step; the file is closed to others, for the URL may carry a password."""
+    """Publish the URL in one step, in a closed file: the URL may carry a password."""
     draft = directory / "state.json.new"
     draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
         json.dump({"url": url, "keeper_pid": os.getpid()}, file)
     draft.replace(directory / "state.json")
 
@@ -113,7 +119,7 @@ def _log(message: str) -> None:
 
 
 def _raise_stop(number: int, _frame: object) -> None:
-    raise Stop(signal.Signals(number).name)
+    raise StopRequested(signal.Signals(number).name)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The users' side of an embedded server: join it, start its keeper where it has none, let go of it.
 
-Locks of a server's directory, always taken in this order: `users.lock` (shared by users, exclusive for the keeper
-while it stops), `start.lock` (one starter at a time), `keeper.lock` (held by the keeper for its whole life).
+Locks of a server's directory, always taken in this order: `users.lock` (shared by users, exclusive
+for the keeper while it stops), `start.lock` (one starter at a time), `keeper.lock` (held by the
+keeper for its whole life).
 """
 
 import atexit
@@ -22,7 +23,7 @@ STOP_TIMEOUT_S = 60
 
 @dataclass
 class Hold:
-    """This process's use of one server: the descriptor of its lock and, where we started it, its keeper."""
+    """This process's use of one server: its lock and, where we started it, its keeper."""
 
     directory: Path
     descriptor: int
@@ -58,7 +59,7 @@ def attach_all(home: Path, names: list[str]) -> dict[str, str]:
 
 
 def join(home: Path, name: str) -> str | None:
-    """Hold a server that runs already and return its URL; None, and nothing held, where none runs."""
+    """Hold a server that runs already and return its URL; None where none runs."""
     directory = home / name
     if not (directory / "state.json").is_file():
         return None
@@ -93,7 +94,7 @@ def keeper_pid(directory: Path) -> int | None:
 
 
 def _state(directory: Path) -> dict[str, str | int]:
-    """Read the state file; empty where no keeper lives, for the file of a killed one says nothing."""
+    """Read the state file; empty where no keeper lives, whose file says nothing then."""
     try:
         if locks.is_free(directory / "keeper.lock", exclusive=False):
             return {}
@@ -139,7 +140,7 @@ def _let_go(hold: Hold) -> None:
 def _spawn_keeper(home: Path, name: str, start_lock: int | None) -> subprocess.Popen[str]:
     """Start a keeper in a session of its own, out of reach of this terminal's Ctrl-C.
 
-    It inherits the start lock and gives it up once it is ready, so a starter that dies leaves no gap.
+    It inherits the start lock and gives it up once ready, so a starter that dies leaves no gap.
     """
     directory = home / name
     with (directory / "keeper.log").open("a", encoding="utf-8") as log:
@@ -166,7 +167,9 @@ def _await_ready(directory: Path, keeper: subprocess.Popen[str]) -> str:
     try:
         answer = json.loads(line)
     except ValueError:
-        raise EmbeddedError(f"the embedded {directory.name} did not start: see {directory / 'keeper.log'}") from None
+        raise EmbeddedError(
+            f"the embedded {directory.name} did not start: see {directory / 'keeper.log'}"
+        ) from None
     for note in answer.get("notes", []):
         sys.stderr.write(f"atlaspay: {note}\n")
     if "error" in answer:
@@ -181,7 +184,9 @@ def _await_stop(hold: Hold) -> None:
             break
         is_idle = locks.is_free(hold.directory / "users.lock")
         is_pinned = (hold.directory / "pinned").exists()
-        has_other_users = not is_idle and locks.is_free(hold.directory / "users.lock", exclusive=False)
+        has_other_users = not is_idle and locks.is_free(
+            hold.directory / "users.lock", exclusive=False
+        )
         if has_other_users or (is_idle and is_pinned):
             return
         time.sleep(0.05)

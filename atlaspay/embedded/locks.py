@@ -8,9 +8,10 @@ from pathlib import Path
 
 
 def take(path: Path, *, exclusive: bool = False, wait: bool = True) -> int | None:
-    """Lock a file, made if need be, and return its descriptor; None where it is taken and `wait` is false.
+    """Lock a file, made if need be, and return its descriptor; None if taken and not to `wait`.
 
-    The descriptor is not inherited by programs started from here; a fork shares it, and the lock ends with the last.
+    Programs started from here do not inherit the descriptor; a fork shares it, and the lock ends
+    with the last of them.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH

