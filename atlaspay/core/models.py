@@ -13,7 +13,9 @@ class PublicIdField(models.CharField):
 
     def __init__(self, prefix: str = "", **kwargs: Any) -> None:
         self.prefix = prefix
-        kwargs.update(max_length=32, primary_key=True, editable=False, db_collation="C")
+        kwargs.update(max_length=32, editable=False, db_collation="C")
+        # The copy in a history table is an ordinary indexed column.
+        kwargs.setdefault("primary_key", not kwargs.get("db_index"))
         kwargs.setdefault("default", partial(new_id, prefix))
         super().__init__(**kwargs)
 
