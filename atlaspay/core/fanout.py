@@ -75,7 +75,7 @@ class Fanout:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def session(self, options: SessionOptions) -> aiohttp.ClientSession:
-        """Return the session of that name, opened on first use. Call it from a coroutine on this loop."""
+        """Return the session of that name, opened on first use; only inside this loop."""
         known = self._sessions.get(options.name)
         if known is not None and not known.closed:
             return known
@@ -147,7 +147,7 @@ def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
 
 
 def session(options: SessionOptions) -> aiohttp.ClientSession:
-    """Return the long-lived session named in `options`; only inside a coroutine given to `submit`."""
+    """Return the session named in `options`; only inside a coroutine given to `submit`."""
     return current().session(options)
 
 
