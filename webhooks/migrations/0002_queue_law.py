@@ -1,0 +1,36 @@
+"""What the database itself holds true of the outbox, and how it keeps the queue's indexes small."""
+
+from django.db import migrations
+
+FORWARD = """
+ALTER SEQUENCE webhooks_event_position_seq OWNED BY webhooks_event.position;
+
+CREATE FUNCTION webhooks_event_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an event is never changed: its bytes may have been signed and sent'
+        USING ERRCODE = 'restrict_violation', CONSTRAINT = 'event_is_immutable';
+END $$;
+CREATE TRIGGER webhooks_event_immutable BEFORE UPDATE ON webhooks_event
+    FOR EACH STATEMENT EXECUTE FUNCTION webhooks_event_is_immutable();
+
+-- A queue's partial indexes fill with dead entries; vacuum early and leave room on the page.
+ALTER TABLE webhooks_delivery SET (
+    fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_cost_delay = 1
+);
+"""
+
+BACKWARD = """
+ALTER TABLE webhooks_delivery RESET (
+    fillfactor, autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold,
+    autovacuum_vacuum_cost_delay
+);
+DROP TRIGGER webhooks_event_immutable ON webhooks_event;
+DROP FUNCTION webhooks_event_is_immutable();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("webhooks", "0001_initial")]
+
+    operations = [migrations.RunSQL(FORWARD, BACKWARD)]
