@@ -46,7 +46,7 @@ RETURNING p.id
 def update_payouts(payouts: Sequence[Payout], loaded: Mapping[str, tuple[str, int]], *, now: datetime) -> set[str]:
     """Write the mutable columns where state and version are still as loaded; return the ids that were not.
 
-    Raises the version of the objects that were written. `loaded` maps id -> (state, version).
+    `loaded` maps id -> (state, version) as read; the row's version rises by one.
     """
     columns: list[Any] = [
         [p.id for p in payouts],
@@ -57,10 +57,6 @@ def update_payouts(payouts: Sequence[Payout], loaded: Mapping[str, tuple[str, in
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE, [now, *columns])
         written = {row[0] for row in cursor.fetchall()}
-    for payout in payouts:
-        if payout.id in written:
-            payout.version = loaded[payout.id][1] + 1
-            payout.updated_at = now
     return {p.id for p in payouts} - written
 
 

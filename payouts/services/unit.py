@@ -68,7 +68,9 @@ class Work:
         """Write this payout, which this unit has loaded; it has been moved by transitions or had columns set."""
         if payout.id not in self._loaded:
             raise LostRaceError(f"{payout.id} was not loaded by this unit")
-        old_state = self._loaded[payout.id][0]
+        old_state, old_version = self._loaded[payout.id]
+        payout.version = old_version + 1
+        payout.updated_at = self.now
         if payout.state != old_state:
             if payout.state in FINAL_STATES:
                 payout.final_at = payout.final_at or self.now

@@ -1,0 +1,191 @@
+"""What screening and officers decide about payouts. Compliance calls this; payouts never look the other way.
+
+`judge` and `record` run inside the unit's transaction, so that a verdict and its run, or a decision and its receipt, commit
+with the state they explain or not at all.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+from atlaspay.core.errors import NotFoundError, StaleFormError
+from payouts import postings
+from payouts.machine import Stage, State
+from payouts.models import Payout
+from payouts.services import unit
+from payouts.services.unit import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What screening says of one payout; `summary` goes to history in words."""
+
+    payout_id: str
+    is_clear: bool
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A payout as a receipt keeps it."""
+
+    payout_id: str
+    state: str
+    stage: str
+    version: int
+    amount_minor: int
+    currency: str
+    failure_code: str
+    failure_message: str
+
+    @classmethod
+    def of(cls, payout: Payout) -> "Snapshot":
+        """Take the snapshot."""
+        return cls(
+            payout_id=payout.id,
+            state=str(payout.state),
+            stage=str(payout.stage),
+            version=payout.version,
+            amount_minor=payout.amount_minor,
+            currency=payout.currency,
+            failure_code=payout.failure_code,
+            failure_message=payout.failure_message,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON members."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One decided payout, before and after."""
+
+    payout: Payout
+    before: Snapshot
+    after: Snapshot
+
+
+Judge = Callable[[Sequence[Payout]], Sequence[Verdict]]
+Record = Callable[[Sequence[Change]], None]
+
+
+def make_ready(payout: Payout, work: Work, *, restart_budget: bool) -> None:
+    """Set due time and budget of a payout that was just let into the queue; a scheduled one waits for its time."""
+    budget = timedelta(seconds=settings.ATLASPAY_PAYOUT_BUDGET_S)
+    payout.queued_at = work.now
+    payout.due_at = work.now
+    if payout.execute_at is not None and payout.execute_at > work.now:
+        payout.stage = Stage.SCHEDULED
+        payout.due_at = payout.execute_at
+        payout.deadline_at = payout.execute_at + budget
+    elif restart_budget:
+        payout.deadline_at = work.now + budget
+
+
+def screen_waiting(judge: Judge, *, limit: int = 1000) -> int:
+    """Screen up to `limit` payouts that wait for it, oldest first; return how many.
+
+    Locks them with SKIP LOCKED for the length of the transaction. `judge` returns one verdict a payout, in order, and
+    writes its own rows. Repeating is safe: a payout leaves the state with its verdict.
+    """
+    with unit.open(reason="screening") as work:
+        payouts = work.claim(Payout.objects.filter(state=State.SCREENING).order_by("due_at", "id")[:limit])
+        if not payouts:
+            return 0
+        for payout, verdict in zip(payouts, judge(payouts), strict=True):
+            if verdict.payout_id != payout.id:
+                raise ValueError(f"the verdict for {verdict.payout_id} came in the place of {payout.id}")
+            payout.screened_at = work.now
+            if verdict.is_clear:
+                payout.clear()
+                make_ready(payout, work, restart_budget=False)
+                work.change(payout)
+            else:
+                payout.hold()
+                payout.due_at = None
+                work.emit("payout.in_review", payout)
+        return len(payouts)
+
+
+def hold(payout_ids: Sequence[str], *, record: Record) -> list[Change]:
+    """Take payouts that are queued and not yet sent back for review (a list changed); others are left alone."""
+    with unit.open() as work:
+        changes = []
+        for payout in work.lock(payout_ids):
+            if payout.state != State.QUEUED:
+                continue
+            before = Snapshot.of(payout)
+            payout.hold()
+            payout.due_at = None
+            work.emit("payout.in_review", payout)
+            changes.append(Change(payout, before, Snapshot.of(payout)))
+        record(changes)
+        return changes
+
+
+def approve(
+    payout_ids: Sequence[str], *, expected_versions: Mapping[str, int] | None = None, record: Record
+) -> list[Change]:
+    """Let payouts in review go: in_review -> queued, with a fresh time budget.
+
+    All or nothing: raises StaleFormError if one is no longer as the officer saw it, NotFoundError for an unknown id.
+    """
+    with unit.open() as work:
+        changes = []
+        for payout in _in_review(work, payout_ids, expected_versions):
+            before = Snapshot.of(payout)
+            payout.approve()
+            payout.reviewed_at = work.now
+            make_ready(payout, work, restart_budget=True)
+            work.emit("payout.queued", payout)
+            changes.append(Change(payout, before, Snapshot.of(payout)))
+        record(changes)
+        return changes
+
+
+def reject(
+    payout_ids: Sequence[str],
+    *,
+    code: str = "compliance_rejected",
+    partner_message: str,
+    expected_versions: Mapping[str, int] | None = None,
+    record: Record,
+) -> list[Change]:
+    """Refuse payouts in review: in_review -> failed, funds released, `partner_message` told to the partner.
+
+    All or nothing, as `approve`.
+    """
+    with unit.open() as work:
+        changes = []
+        for payout in _in_review(work, payout_ids, expected_versions):
+            before = Snapshot.of(payout)
+            payout.reject()
+            payout.reviewed_at = work.now
+            payout.due_at = None
+            payout.failure_code = code
+            payout.failure_message = partner_message
+            work.post(postings.RELEASED, postings.released(payout, before.state))
+            work.emit("payout.failed", payout)
+            changes.append(Change(payout, before, Snapshot.of(payout)))
+        record(changes)
+        return changes
+
+
+def _in_review(work: Work, payout_ids: Sequence[str], expected_versions: Mapping[str, int] | None) -> list[Payout]:
+    payouts = work.lock(payout_ids)
+    if missing := set(payout_ids) - {p.id for p in payouts}:
+        raise NotFoundError(f"No payout {min(missing)}.")
+    for payout in payouts:
+        expected = (expected_versions or {}).get(payout.id, payout.version)
+        if payout.state != State.IN_REVIEW or payout.version != expected:
+            last = payout.history.order_by("-history_id").first()
+            raise StaleFormError(
+                f"{payout.id} is {payout.get_state_display().lower()} since"
+                f" {last.history_date:%Y-%m-%d %H:%M:%S} UTC by {last.actor}.",
+                extra={"payout_id": payout.id, "state": str(payout.state), "actor": last.actor},
+            )
+    return payouts
