@@ -1,0 +1,62 @@
+"""The live policy and the indexed lists, kept per process and checked against the database by their
+numbers."""
+
+from dataclasses import dataclass
+from threading import Lock
+
+from django.db.models import Max
+
+from atlaspay.core.errors import UnavailableError
+from compliance.models import Policy, Watchlist, WatchlistEntry
+from compliance.rules.names import Listed, Matcher, TokenMatcher
+from compliance.rules.policy import CompiledPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """The watchlists as indexed; `label` names each with its revision."""
+
+    label: str
+    matcher: Matcher
+
+
+_lock = Lock()
+_policies: dict[int, CompiledPolicy] = {}
+_lists: dict[str, Lists] = {}
+
+
+def live_policy() -> CompiledPolicy:
+    """Return the policy with the highest number. Raises UnavailableError where there is none:
+    nothing is cleared."""
+    number = Policy.objects.aggregate(number=Max("number"))["number"]
+    if number is None:
+        raise UnavailableError(
+            "No policy is published: nothing can be screened. Run the migrations."
+        )
+    return policy(number)
+
+
+def policy(number: int) -> CompiledPolicy:
+    """Return one policy compiled; policies never change, so a compiled one is good for the life of
+    the process."""
+    with _lock:
+        if number not in _policies:
+            document = Policy.objects.values_list("document", flat=True).get(number=number)
+            _policies[number] = CompiledPolicy(number, document)
+        return _policies[number]
+
+
+def lists() -> Lists:
+    """Return the lists as they are now, indexed again only after one of them changed."""
+    label = ", ".join(
+        f"{code}@{revision}"
+        for code, revision in Watchlist.objects.order_by("code").values_list("code", "revision")
+    )
+    with _lock:
+        if label not in _lists:
+            entries = WatchlistEntry.objects.order_by("id").values_list(
+                "watchlist_id", "id", "name"
+            )
+            _lists.clear()
+            _lists[label] = Lists(label, TokenMatcher(Listed(*entry) for entry in entries))
+        return _lists[label]

@@ -1,0 +1,1 @@
+"""What compliance does: screen payouts, decide cases, verify the audit."""
