@@ -5,6 +5,7 @@ nothing half done. The application connects as `atlaspay`, which owns its databa
 superuser.
 """
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -93,6 +94,9 @@ class Postgres:
         """Shut down: fast (SIGINT, with a checkpoint), then immediate (SIGQUIT)."""
         if self._server is not None:
             process.end(self._server, [(signal.SIGINT, 40), (signal.SIGQUIT, 10)])
+        if not self.socket.is_relative_to(self.directory):
+            with contextlib.suppress(OSError):
+                self.socket.rmdir()
 
     def _make_cluster(self, programs: Path, account: process.Account) -> None:
         draft = self.directory / "data.new"
