@@ -57,7 +57,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
-CREATE FUNCTION payouts_guard_moves() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Nested loops over transition tables cost 410 ms for 1,000 rows (a hash join: 2 ms), and LIMIT invites them.
+CREATE FUNCTION payouts_guard_moves() RETURNS trigger LANGUAGE plpgsql SET enable_nestloop = off AS $$
 DECLARE bad record;
 BEGIN
     SELECT o.id, o.state AS old_state, n.state AS new_state INTO bad
