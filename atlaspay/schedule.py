@@ -15,6 +15,7 @@ BEAT_SCHEDULE = {
     "resolve-unknown": _every(1, "payouts.resolve_unknown", "settlement"),
     "process-callbacks": _every(1, "payouts.process_callbacks", "settlement"),
     "sweep": _every(1, "payouts.sweep", "settlement"),
+    "alarms": _every(30, "payouts.alarms", "settlement"),
     "poll-sent": _every(5, "payouts.poll_sent", "settlement"),
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),
     "send-mail": _every(5, "webhooks.send_mail", "webhooks"),

@@ -263,6 +263,8 @@ SANDBOX_BANK_WEBHOOK_SECRET = env.text(
 SANDBOX_ENABLED = env.flag("ATLASPAY_SANDBOX", default=not IS_PRODUCTION)
 ATLASPAY_BANK_IN_FLIGHT = env.integer("ATLASPAY_BANK_IN_FLIGHT", 200, low=1, high=5000)
 ATLASPAY_BANK_RATE_MAX = env.integer("ATLASPAY_BANK_RATE_MAX", 5000, low=1)
+ATLASPAY_LEASE_S = env.integer("ATLASPAY_LEASE_S", 30, low=2, high=600)
+ATLASPAY_QUEUE_EXPIRY_S = env.integer("ATLASPAY_QUEUE_EXPIRY_S", 24 * 3600, low=60)
 ATLASPAY_PAYOUT_BUDGET_S = env.integer("ATLASPAY_PAYOUT_BUDGET_S", 300, low=10)
 
 # --- webhooks and mail ----------------------------------------------------------------------------------------------

@@ -1,0 +1,132 @@
+"""Banks' callbacks: stored raw first, believed later.
+
+A callback is a hint. Its signature is verified before anything of it is read; what it says goes through the same `settlement.apply`
+as every other answer, and where it says too little the bank is asked.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+
+from django.db import connection
+
+from atlaspay.core.crypto import SealError, seal, unseal
+from atlaspay.core.ids import new_id
+from payouts.machine import State
+from payouts.models import Attempt, BankCallback
+from payouts.pipeline import PROCESS_CALLBACKS
+from payouts.rails import base
+from payouts.services import banking, settlement, unit
+from payouts.services.returns import apply_returns
+
+log = logging.getLogger(__name__)
+
+CHUNK = 200
+_KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "content-type", "user-agent")
+
+_STORE = """
+INSERT INTO payouts_bankcallback (id, rail, message_id, headers, body_sealed, state, detail, tries)
+VALUES (%s, %s, %s, %s::jsonb, %s, 'stored', '', 0) ON CONFLICT (rail, message_id) DO NOTHING
+"""
+
+
+def _place(callback_id: str) -> str:
+    return f"payouts_bankcallback|body_sealed|{callback_id}"
+
+
+def store(rail: str, headers: Mapping[str, str], raw: bytes) -> bool:
+    """Store a message as it came; return False if the very same one is stored already.
+
+    The key is the hash of the whole message (id, signature, body), so that a forged message can never take the place of a
+    true one that carries the same id.
+    """
+    kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+    digest = hashlib.sha256(raw)
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        digest.update(b"\0" + kept.get(name, "").encode())
+    callback_id = new_id("cb")
+    with unit.open(reason="bank called") as work, connection.cursor() as cursor:
+        cursor.execute(
+            _STORE, [callback_id, rail, digest.hexdigest(), json.dumps(kept), seal(raw, place=_place(callback_id))]
+        )
+        work.nudge(PROCESS_CALLBACKS)
+        return cursor.rowcount == 1
+
+
+def process(*, limit: int = CHUNK) -> int:
+    """Believe what is signed, once: apply stored messages, oldest first; return how many were looked at."""
+    with unit.open(reason="bank called") as work:
+        rows = list(
+            BankCallback.objects.filter(state=BankCallback.State.STORED).order_by("id").select_for_update(skip_locked=True)[:limit]
+        )
+        if not rows:
+            return 0
+        hints = {row.id: _read(row) for row in rows}
+        wanted = {hint.end_to_end_id for found in hints.values() for hint in found}
+        attempts = {(a.rail, a.end_to_end_id): a for a in Attempt.objects.filter(end_to_end_id__in=wanted)}
+        answers: dict[str, settlement.Answer] = {}
+        returned: dict[str, tuple[base.ReturnHint, ...]] = {}
+        ask: set[str] = set()
+        for row in rows:
+            for hint in hints[row.id]:
+                attempt = _attempt_of(row, hint, attempts)
+                if attempt is None:
+                    row.state = BankCallback.State.UNMATCHED
+                    log.error("callback.unmatched", extra={"callback": row.id, "rail": row.rail})
+                    continue
+                row.attempt = attempt
+                row.state = BankCallback.State.APPLIED
+                if hint.outcome is not None:
+                    answers[f"{row.id}:{attempt.id}"] = settlement.Answer(attempt.payout_id, attempt.id, hint.outcome)
+                elif not hint.returns:
+                    ask.add(attempt.payout_id)
+                if hint.returns:
+                    returned[attempt.payout_id] = returned.get(attempt.payout_id, ()) + hint.returns
+            row.processed_at = work.now
+        settlement.apply(list(answers.values()), reason="bank called")
+        _book(returned, ask)
+        BankCallback.objects.bulk_update(rows, ["state", "attempt", "detail", "processed_at"])
+        _ask_soon(ask)
+        return len(rows)
+
+
+def _book(returned: Mapping[str, tuple[base.ReturnHint, ...]], ask: set[str]) -> None:
+    """Book returns of settled payouts; a return that overtook its settlement makes us ask instead."""
+    settled = set(
+        Attempt.objects.filter(payout_id__in=returned, payout__state=State.SETTLED).values_list("payout_id", flat=True)
+    )
+    ask.update(set(returned) - settled)
+    apply_returns({key: hints for key, hints in returned.items() if key in settled}, reason="bank returned")
+
+
+def _ask_soon(payout_ids: set[str]) -> None:
+    if not payout_ids:
+        return
+    with unit.open(reason="bank called") as work:
+        for payout in work.lock(payout_ids):
+            if payout.state in (State.SENDING, State.SENT) and payout.leased_until is None:
+                payout.due_at = work.now
+                work.change(payout)
+
+
+def _read(row: BankCallback) -> list[base.Hint]:
+    try:
+        raw = unseal(row.body_sealed, place=_place(row.id))
+        return banking.provider_rail(row.rail).parse_callback(row.headers, raw, received_at=row.received_at)
+    except base.BadSignatureError as error:
+        row.state = BankCallback.State.REFUSED
+        row.detail = str(error)[:300]
+        log.warning("callback.refused", extra={"callback": row.id, "rail": row.rail})
+    except (base.UnreadableMessageError, SealError) as error:
+        row.state = BankCallback.State.BROKEN
+        row.detail = str(error)[:300]
+        log.error("callback.broken", extra={"callback": row.id, "rail": row.rail})
+    return []
+
+
+def _attempt_of(
+    row: BankCallback, hint: base.Hint, attempts: Mapping[tuple[str, str], Attempt]
+) -> Attempt | None:
+    names = banking.rails_of(row.rail)
+    return next((attempts[n, hint.end_to_end_id] for n in names if (n, hint.end_to_end_id) in attempts), None)

@@ -1,0 +1,264 @@
+"""Sending: claim, commit, call with no transaction open, absorb what comes back.
+
+One loop a process keeps many calls in flight; the database is touched in sets between them. The queue is the table: several
+processes claim with SKIP LOCKED, a lease and a fencing token, and a killed one loses nothing but the lease's seconds.
+"""
+
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connections
+
+from atlaspay.core import context, fanout
+from partners.models import Partner
+from payouts import writes
+from payouts.machine import State
+from payouts.models import Attempt, Payout
+from payouts.rails import base
+from payouts.rails.throttle import Throttle
+from payouts.services import banking, rails_control, settlement, unit
+from payouts.vault import open_account
+
+
+CHUNK = 250
+GATHER_S = 0.02
+IDLE_CLAIM_S = 0.05
+STRAGGLER_S = 1.0
+KEY_SPACE = uuid.UUID("6f0c1d0e-5d2f-5c38-9f41-0c1b7f3a9a55")
+
+
+@dataclass(slots=True)
+class Sending:
+    """One claimed payout with the attempt that is committed and about to go on the wire."""
+
+    payout: Payout
+    attempt: Attempt
+    order: base.Order
+
+
+def bank_key(payout_id: str, number: int) -> str:
+    """Return the idempotency key of an attempt: the same whenever it is asked for, another for each number."""
+    return str(uuid.uuid5(KEY_SPACE, f"{payout_id}:{number}"))
+
+
+def order_of(payout: Payout, attempt: Attempt) -> base.Order:
+    """Make what goes on the wire. Holds the account in plain text: hand it to the rail and drop it."""
+    return base.Order(
+        attempt_id=attempt.id,
+        payout_id=payout.id,
+        number=attempt.number,
+        rail=attempt.rail,
+        bank_key=attempt.bank_key,
+        end_to_end_id=attempt.end_to_end_id,
+        amount_minor=payout.amount_minor,
+        currency=payout.currency,
+        recipient_name=payout.recipient_name,
+        recipient_country=payout.recipient_country,
+        account=open_account(payout),
+        description=payout.description,
+    )
+
+
+def claim(rails: Sequence[str], limit: int) -> list[Sending]:
+    """Claim due payouts of these rails, oldest deadline first; when this returns their attempts are committed.
+
+    queued -> sending with lease and token. An attempt that never reached the bank goes out again under its own key.
+    """
+    lease = timedelta(seconds=settings.ATLASPAY_LEASE_S)
+    token = uuid.uuid4()
+    with unit.open(reason="dispatch") as work:
+        waiting = Payout.objects.filter(state=State.QUEUED, due_at__lte=work.now, rail__in=rails)
+        if paused := list(Partner.objects.filter(status=Partner.Status.PAUSED).values_list("id", flat=True)):
+            waiting = waiting.exclude(partner_id__in=paused)
+        payouts = work.claim(waiting.order_by("deadline_at", "id")[:limit])
+        if not payouts:
+            return []
+        again = {
+            a.payout_id: a
+            for a in Attempt.objects.filter(
+                payout_id__in=[p.id for p in payouts if p.attempt_count], state=Attempt.State.NOT_SENT
+            )
+        }
+        sendings, fresh = [], []
+        for payout in payouts:
+            payout.begin_send()
+            payout.claim_id = token
+            payout.leased_until = payout.due_at = work.now + lease
+            payout.sent_at = payout.sent_at or work.now
+            attempt = again.get(payout.id)
+            if attempt is None or attempt.rail != payout.rail:
+                payout.attempt_count += 1
+                attempt = _new_attempt(payout, token)
+                fresh.append(attempt)
+            else:
+                attempt.claim_id = token
+                attempt.state = Attempt.State.SENDING
+            attempt.started_at = attempt.started_at or work.now
+            order = order_of(payout, attempt)
+            attempt.payload_hash = banking.rail(attempt.rail).payload_hash(order)
+            sendings.append(Sending(payout, attempt, order))
+            work.change(payout)
+        writes.insert_attempts(fresh)
+        writes.resend_attempts([s.attempt for s in sendings if s.payout.id in again and s.attempt not in fresh])
+    return sendings
+
+
+def _new_attempt(payout: Payout, token: uuid.UUID) -> Attempt:
+    number = payout.attempt_count
+    return Attempt(
+        payout=payout,
+        number=number,
+        rail=payout.rail,
+        bank_key=bank_key(payout.id, number),
+        end_to_end_id=f"{payout.id.removeprefix('po_')}-{number}",
+        claim_id=token,
+        sends=1,
+        started_at=None,
+    )
+
+
+class Wire:
+    """The calls this process has in flight; answers arrive in `answers`, from the loop's thread."""
+
+    def __init__(self) -> None:
+        self.answers: queue.SimpleQueue[tuple[Sending, base.Outcome]] = queue.SimpleQueue()
+        self.in_flight = 0
+
+    def send(self, sendings: Sequence[Sending]) -> None:
+        """Put orders on the wire; returns at once."""
+        if not sendings:
+            return
+        self.in_flight += len(sendings)
+        fanout.submit(self._start(sendings))
+
+    async def _start(self, sendings: Sequence[Sending]) -> None:
+        loop = fanout.current().loop
+        for sending in sendings:
+            task = loop.create_task(self._call(sending))
+            _running.add(task)
+            task.add_done_callback(_running.discard)
+
+    async def _call(self, sending: Sending) -> None:
+        rail = banking.rail(sending.attempt.rail)
+        outcome: base.Outcome = base.Unknown(detail="the sender stopped before the bank answered")
+        try:
+            outcome = await rail.submit(fanout.session(rail.session_options()), sending.order)
+        finally:
+            self.answers.put((sending, outcome))
+
+    def gather(self, *, most: int, wait_s: float) -> list[tuple[Sending, base.Outcome]]:
+        """Return answers: waits up to `wait_s` for the first, then takes what comes within a short moment."""
+        found: list[tuple[Sending, base.Outcome]] = []
+        until = time.monotonic() + wait_s
+        while len(found) < most and self.in_flight:
+            left = until - time.monotonic()
+            try:
+                found.append(self.answers.get(timeout=left) if left > 0 else self.answers.get_nowait())
+            except queue.Empty:
+                break
+            self.in_flight -= 1
+            if len(found) == 1:
+                until = min(until, time.monotonic() + GATHER_S)
+        return found
+
+
+_running: set[object] = set()
+
+
+def run(*, slice_s: float = 5.0) -> int:
+    """Send what is due, for about `slice_s` seconds; return how many answers were absorbed.
+
+    Answers that take longer than the rest are absorbed by a thread of their own, so that a bank that hangs on one payout
+    keeps no worker from the others; if the process dies meanwhile, the lease ends and the bank is asked.
+    """
+    absorbed = 0
+    for throttle, rails in banking.lanes():
+        running = [name for name in rails if not rails_control.is_paused(name)]
+        if running:
+            absorbed += _run_lane(throttle, running, slice_s)
+    return absorbed
+
+
+def _run_lane(throttle: Throttle, rails: Sequence[str], slice_s: float) -> int:
+    wire = Wire()
+    room = settings.ATLASPAY_BANK_IN_FLIGHT
+    refill_at = max(1, min(room // 4, CHUNK))
+    ends = time.monotonic() + slice_s
+    next_claim = heard = 0.0
+    absorbed = 0
+    while True:
+        now = time.monotonic()
+        wait_s = IDLE_CLAIM_S
+        if next_claim <= now < ends and room - wire.in_flight >= refill_at:
+            grant = throttle.take(min(room - wire.in_flight, CHUNK))
+            sendings = claim(rails, grant.granted) if grant.granted else []
+            throttle.release(grant.granted - len(sendings), unused=True)
+            wire.send(sendings)
+            if sendings:
+                heard = time.monotonic()
+            if grant.granted and not sendings and not wire.in_flight:
+                return absorbed
+            if len(sendings) < grant.granted or not grant.granted:
+                next_claim = now + max(IDLE_CLAIM_S, grant.wait_s)
+                wait_s = next_claim - now
+        if wire.in_flight:
+            answers = wire.gather(most=CHUNK, wait_s=min(wait_s, 0.25))
+            if answers:
+                heard = time.monotonic()
+                absorbed += len(answers)
+                absorb(throttle, answers)
+            elif time.monotonic() - heard > STRAGGLER_S:
+                _hand_over(throttle, wire)
+                return absorbed
+        elif next_claim >= ends or time.monotonic() >= ends:
+            return absorbed
+        else:
+            time.sleep(min(max(next_claim - time.monotonic(), 0.0), 0.25))
+
+
+def _hand_over(throttle: Throttle, wire: Wire) -> None:
+    """Let a thread wait for the calls that hang; it ends when the last of them has answered or timed out."""
+    actor = context.actor()
+
+    def finish() -> None:
+        try:
+            with context.bind(actor=actor):
+                while wire.in_flight:
+                    if answers := wire.gather(most=CHUNK, wait_s=30.0):
+                        absorb(throttle, answers)
+        finally:
+            connections.close_all()
+
+    threading.Thread(target=finish, name="stragglers", daemon=True).start()
+
+
+def absorb(throttle: Throttle, answers: Sequence[tuple[Sending, base.Outcome]]) -> settlement.Report:
+    """Steer the throttle by what the bank said, write the outcomes, pause rails whose set-up was refused."""
+    _steer(throttle, [outcome for _, outcome in answers])
+    report = settlement.apply(
+        [settlement.Answer(s.payout.id, s.attempt.id, outcome, s.payout, s.attempt) for s, outcome in answers],
+        reason="bank answered",
+    )
+    for rail, why in report.pause.items():
+        with context.bind(actor="system:dispatch"):
+            rails_control.pause(rail, reason=why)
+    return report
+
+
+def _steer(throttle: Throttle, outcomes: Sequence[base.Outcome]) -> None:
+    limited = [o for o in outcomes if isinstance(o, base.RateLimited)]
+    throttle.release(len(outcomes))
+    throttle.report(
+        successes=sum(isinstance(o, base.Settled | base.Accepted | base.Rejected | base.Blocked) for o in outcomes),
+        limited=len(limited),
+        retry_after_s=max((o.retry_after_s or 0.0 for o in limited), default=0.0) or None,
+        errors=sum(isinstance(o, base.Unavailable | base.Unknown) for o in outcomes),
+    )
+
+

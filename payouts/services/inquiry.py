@@ -1,0 +1,86 @@
+"""Asking the bank: unknown outcomes on their schedule, lost leases, and transfers whose callback never came.
+
+A look-up is a read; it may be repeated for ever. Only an attempt the bank definitely does not know is sent again, and then
+under the same key.
+"""
+
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from atlaspay.core import fanout
+from payouts import writes
+from payouts.machine import State
+from payouts.models import Attempt, Payout
+from payouts.rails import base
+from payouts.services import banking, rails_control, settlement, unit
+from payouts.services.dispatch import order_of
+
+CHUNK = 100
+THREADS = 8
+LEASE = timedelta(seconds=60)
+_OPEN = [Attempt.State.SENDING, Attempt.State.UNKNOWN, Attempt.State.ACCEPTED]
+
+
+def run(state: State, *, limit: int = CHUNK) -> int:
+    """Ask about due payouts in SENDING (outcome unknown, or lease lost) or SENT (no callback yet); return how many."""
+    claimed = _claim(state, limit)
+    if not claimed:
+        return 0
+    orders = {attempt.id: order_of(payout, attempt) for payout, attempt in claimed}
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry") as pool:
+        outcomes = list(pool.map(lambda a: banking.rail(a.rail).lookup(orders[a.id]), [a for _, a in claimed]))
+    answers = [
+        settlement.Answer(payout.id, attempt.id, outcome)
+        for (payout, attempt), outcome in zip(claimed, outcomes, strict=True)
+    ]
+    report = settlement.apply(answers, reason="bank was asked")
+    resend([pair for pair in claimed if pair[1].id in set(report.resend)])
+    return len(claimed)
+
+
+def _claim(state: State, limit: int) -> list[tuple[Payout, Attempt]]:
+    with unit.open(reason="inquiry") as work:
+        due = Payout.objects.filter(state=state, due_at__lte=work.now).order_by("due_at", "id")[:limit]
+        payouts = {p.id: p for p in work.claim(due)}
+        attempts = list(Attempt.objects.filter(payout_id__in=payouts, state__in=_OPEN))
+        for attempt in attempts:
+            payout = payouts[attempt.payout_id]
+            # Whoever held the lease is gone or late: from here on nobody may take a refusal at the door for "not sent".
+            if attempt.state == Attempt.State.SENDING:
+                attempt.state = Attempt.State.UNKNOWN
+            attempt.inquiries += 1
+            payout.claim_id = uuid.uuid4()
+            payout.leased_until = payout.due_at = work.now + LEASE
+            work.change(payout)
+        writes.update_attempts(attempts)
+    return [(payouts[attempt.payout_id], attempt) for attempt in attempts]
+
+
+def resend(pairs: Sequence[tuple[Payout, Attempt]]) -> None:
+    """Put attempts the bank definitely does not know on the wire again, under the same key, where it promises one object a key."""
+    sendable = [
+        (payout, attempt)
+        for payout, attempt in pairs
+        if banking.rail(attempt.rail).capabilities().one_object_per_key and not rails_control.is_paused(attempt.rail)
+    ]
+    if not sendable:
+        return
+    with unit.open(reason="sent again under the same key") as work:
+        locked = {p.id for p in work.lock(p.id for p, _ in sendable) if p.state == State.SENDING}
+        free = writes.resend_attempts([a for p, a in sendable if p.id in locked])
+    sending = [(payout, attempt) for payout, attempt in sendable if attempt.id in free]
+    calls = [fanout.submit(_submit(attempt.rail, order_of(payout, attempt))) for payout, attempt in sending]
+    settlement.apply(
+        [
+            settlement.Answer(payout.id, attempt.id, call.result())
+            for (payout, attempt), call in zip(sending, calls, strict=True)
+        ],
+        reason="bank answered",
+    )
+
+
+async def _submit(rail_name: str, order: base.Order) -> base.Outcome:
+    rail = banking.rail(rail_name)
+    return await rail.submit(fanout.session(rail.session_options()), order)
