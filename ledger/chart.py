@@ -1,4 +1,5 @@
-"""The chart of accounts: which names there are and what each means. Names are the interface; ids stay inside.
+"""The chart of accounts: which names there are and what each means. Names are the interface; ids
+stay inside.
 
     partner:<id>:available:<CCY>    liability, guarded   what the partner may still spend
     partner:<id>:reserved:<CCY>     liability            set aside for payouts that are not sent yet
@@ -6,9 +7,9 @@
     rail:<rail>:cash:<CCY>          asset                our money at the bank behind the rail
     rail:<rail>:suspense:<CCY>      asset                bank movements nobody has explained yet
 
-Money comes in: Dr cash, Cr available. Submitted: Dr available, Cr reserved. Sent: Dr reserved, Cr in_transit.
-Settled: Dr in_transit (reserved, where the bank settled at once), Cr cash. Returned: Dr cash, Cr available.
-Failed or canceled: Dr reserved or in_transit, Cr available.
+Money comes in: Dr cash, Cr available. Submitted: Dr available, Cr reserved. Sent: Dr reserved, Cr
+in_transit. Settled: Dr in_transit (reserved, where the bank settled at once), Cr cash. Returned:
+Dr cash, Cr available. Failed or canceled: Dr reserved or in_transit, Cr available.
 """
 
 import re

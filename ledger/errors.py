@@ -31,8 +31,9 @@ class InsufficientFundsError(ProblemError):
     ) -> None:
         required_minor = available_minor + shortfall_minor
         super().__init__(
-            f"{display(required_minor, currency)} are needed and {display(available_minor, currency)} are available: "
-            f"{display(shortfall_minor, currency)} short. Fund the balance, or send less.",
+            f"{display(required_minor, currency)} are needed and"
+            f" {display(available_minor, currency)} are available:"
+            f" {display(shortfall_minor, currency)} short. Fund the balance, or send less.",
             extra={
                 "currency": currency,
                 "required_minor": required_minor,

@@ -1,7 +1,8 @@
 """The books: accounts, journals, postings, and balances that the database itself keeps.
 
-Money truth that knows no payout and no partner, only account names and references. Rows are written by
-`ledger.services.post` alone; triggers (migration 0002) refuse every change of what is posted.
+Money truth that knows no payout and no partner, only account names and references. Rows are
+written by `ledger.services.post` alone; triggers (migration 0002) refuse every change of what is
+posted.
 """
 
 from typing import Any
@@ -25,7 +26,9 @@ class CurrentTransaction(models.Func):
 
 
 class Account(models.Model):
-    """One account in one currency. Never changed, never deleted; the chart gives names their meaning."""
+    """One account in one currency. Never changed, never deleted; the chart gives names their
+    meaning.
+    """
 
     class Kind(models.TextChoices):
         ASSET = "asset", "Asset"
@@ -65,7 +68,9 @@ class Account(models.Model):
 
 
 class Journal(models.Model):
-    """The entries of one kind that one unit of work made. Sealed at commit, once they are proven to sum to zero."""
+    """The entries of one kind that one unit of work made. Sealed at commit, once they are proven
+    to sum to zero.
+    """
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=40)
@@ -86,8 +91,8 @@ class Journal(models.Model):
 class Posting(models.Model):
     """One line: debit above zero, credit below. `reference` says for what (a payout, a funding).
 
-    The statement trigger proves journal and account of every inserted row at once, and neither can be deleted, so
-    the two foreign keys would only check the same again row by row.
+    The statement trigger proves journal and account of every inserted row at once, and neither can
+    be deleted, so the two foreign keys would only check the same again row by row.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -126,9 +131,11 @@ class Posting(models.Model):
 
 
 class Balance(models.Model):
-    """What an account holds, in its natural sign: one row for a guarded account, sixteen shards for the others.
+    """What an account holds, in its natural sign: one row for a guarded account, sixteen shards
+    for the others.
 
-    Kept by the trigger on posting INSERT, in the posting's own transaction; nothing else may write it.
+    Kept by the trigger on posting INSERT, in the posting's own transaction; nothing else may write
+    it.
     """
 
     pk = models.CompositePrimaryKey("account_id", "shard")

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 
 from ledger.models import Account, Balance, Posting
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One posting as people read it. `amount_minor`: debit above zero; `change_minor`: in the account's natural sign."""
+    """One posting as people read it. `amount_minor`: debit above zero; `change_minor`: in the
+    account's natural sign.
+    """
 
     id: int
     journal_id: int
@@ -55,7 +57,9 @@ def lines(reference: str) -> list[Entry]:
 
 
 def entries(names: Sequence[str], *, before_id: int | None = None, limit: int = 50) -> list[Entry]:
-    """Return one page of the postings of some accounts, newest first; the next page begins before the last id."""
+    """Return one page of the postings of some accounts, newest first; the next page begins before
+    the last id.
+    """
     account_ids = list(Account.objects.filter(name__in=names).values_list("id", flat=True))
     found = Posting.objects.filter(account_id__in=account_ids)
     if before_id is not None:
@@ -73,7 +77,7 @@ def trial_balance() -> dict[str, Totals]:
     }
 
 
-def _entries(found: "Posting.objects") -> list[Entry]:  # type: ignore[name-defined]
+def _entries(found: QuerySet[Posting]) -> list[Entry]:
     made = []
     for row in found.select_related("journal", "account"):
         natural = (

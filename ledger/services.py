@@ -1,6 +1,8 @@
-"""The only way into the books: `post`. Set-based, so that two lines and five thousand cost one statement.
+"""The only way into the books: `post`. Set-based, so that two lines and five thousand cost one
+statement.
 
-Must never be called outside the caller's transaction: state and money commit together or not at all.
+Must never be called outside the caller's transaction: state and money commit together or not at
+all.
 """
 
 import json
@@ -30,8 +32,10 @@ WITH named AS MATERIALIZED (
       FROM unnest(%(names)s::text[]) WITH ORDINALITY AS n(name, place)
       JOIN ledger_account a ON a.name = n.name
 ), heads AS MATERIALIZED (
-    SELECT j.place, j.kind, j.narration, nextval(pg_get_serial_sequence('ledger_journal', 'id')) AS id
-      FROM unnest(%(kinds)s::text[], %(narrations)s::text[]) WITH ORDINALITY AS j(kind, narration, place)
+    SELECT j.place, j.kind, j.narration,
+           nextval(pg_get_serial_sequence('ledger_journal', 'id')) AS id
+      FROM unnest(%(kinds)s::text[], %(narrations)s::text[])
+           WITH ORDINALITY AS j(kind, narration, place)
      WHERE (SELECT count(*) FROM named) = cardinality(%(names)s::text[])
 ), journals AS (
     INSERT INTO ledger_journal (id, kind, actor, request_id, narration)
@@ -39,7 +43,8 @@ WITH named AS MATERIALIZED (
 ), postings AS (
     INSERT INTO ledger_posting (journal_id, account_id, amount_minor, currency, reference)
     SELECT heads.id, named.id, l.amount, (%(currencies)s::text[])[l.account], l.reference
-      FROM unnest(%(journals)s::int[], %(accounts)s::int[], %(amounts)s::bigint[], %(references)s::text[])
+      FROM unnest(%(journals)s::int[], %(accounts)s::int[],
+                  %(amounts)s::bigint[], %(references)s::text[])
            AS l(journal, account, amount, reference)
       JOIN heads ON heads.place = l.journal
       JOIN named ON named.place = l.account
@@ -50,7 +55,9 @@ SELECT id FROM heads ORDER BY place
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One posting to be: account name, minor units (debit above zero, credit below), currency, what it is for."""
+    """One posting to be: account name, minor units (debit above zero, credit below), currency,
+    what it is for.
+    """
 
     account: str
     amount_minor: int
@@ -75,11 +82,11 @@ def post(kind: str, lines: Sequence[Line], *, narration: str = "") -> int:
 def post_all(drafts: Sequence[JournalDraft]) -> list[int]:
     """Post several journals in one statement and return their ids in order.
 
-    Accounts of the chart that do not exist yet are made. Locks the balance rows of guarded accounts, then the shards
-    of the others, each in account order: a unit that posts several kinds gives them all in one call, so that two
-    units never wait for each other crosswise.
-    Raises InsufficientFundsError (the transaction is then broken: let it roll back), UnbalancedJournalError and
-    UnknownAccountError (nothing was sent to the database).
+    Accounts of the chart that do not exist yet are made. Locks the balance rows of guarded
+    accounts, then the shards of the others, each in account order: a unit that posts several kinds
+    gives them all in one call, so that two units never wait for each other crosswise. Raises
+    InsufficientFundsError (the transaction is then broken: let it roll back),
+    UnbalancedJournalError and UnknownAccountError (nothing was sent to the database).
     """
     _require_transaction()
     if not drafts:
@@ -100,7 +107,8 @@ def post_all(drafts: Sequence[JournalDraft]) -> list[int]:
         "narrations": [draft.narration for draft in drafts],
         "actor": bound.actor,
         "request_id": bound.request_id,
-        # Array literals: a list parameter is adapted element by element, which costs more than the insert.
+        # Array literals: a list parameter is adapted element by element, which costs more than the
+        # insert.
         "journals": "{" + ",".join([str(number) for number, _, _ in rows]) + "}",
         "accounts": "{" + ",".join([str(place) for _, place, _ in rows]) + "}",
         "amounts": "{" + ",".join([str(line.amount_minor) for _, _, line in rows]) + "}",
@@ -121,7 +129,8 @@ def ensure_accounts(specs: Iterable[AccountSpec]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ledger_account (name, kind, normal_side, currency, is_guarded)"
-            " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bool[]) AS s(name)"
+            " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bool[])"
+            " AS s(name)"
             " WHERE NOT EXISTS (SELECT FROM ledger_account a WHERE a.name = s.name)"
             " ORDER BY 1 ON CONFLICT (name) DO NOTHING",
             [
@@ -135,9 +144,11 @@ def ensure_accounts(specs: Iterable[AccountSpec]) -> None:
 
 
 def lock_accounts(names: Iterable[str]) -> dict[str, int]:
-    """Lock guarded accounts in account order until the transaction ends; return their balances in minor units.
+    """Lock guarded accounts in account order until the transaction ends; return their balances in
+    minor units.
 
-    Makes accounts that do not exist yet. For whoever decides by a balance before posting (partial acceptance).
+    Makes accounts that do not exist yet. For whoever decides by a balance before posting (partial
+    acceptance).
     """
     _require_transaction()
     wanted = sorted(set(names))
@@ -153,8 +164,10 @@ def lock_accounts(names: Iterable[str]) -> dict[str, int]:
 def _lock(names: list[str]) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT a.name, b.balance_minor FROM ledger_balance b JOIN ledger_account a ON a.id = b.account_id"
-            " WHERE a.name = ANY(%s) AND b.shard = 0 AND a.is_guarded ORDER BY a.id FOR UPDATE OF b",
+            "SELECT a.name, b.balance_minor FROM ledger_balance b"
+            " JOIN ledger_account a ON a.id = b.account_id"
+            " WHERE a.name = ANY(%s) AND b.shard = 0 AND a.is_guarded"
+            " ORDER BY a.id FOR UPDATE OF b",
             [names],
         )
         return dict(cursor.fetchall())

@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from atlaspay.core.history import ActorHistory
 from atlaspay.core.models import PublicIdField, ReferenceField
 
 
@@ -31,7 +32,7 @@ class Partner(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ACTIVE)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(bases=[ActorHistory])
 
     class Meta:
         ordering = ["-created_at"]
@@ -41,7 +42,9 @@ class Partner(models.Model):
 
 
 class ApiKey(models.Model):
-    """A partner's key: readable prefix, HMAC of the secret, duties and limits. The secret itself is never stored."""
+    """A partner's key: readable prefix, HMAC of the secret, duties and limits. The secret itself
+    is never stored.
+    """
 
     class Mode(models.TextChoices):
         TEST = "test", "Test"
@@ -55,13 +58,17 @@ class ApiKey(models.Model):
     secret_hash = models.BinaryField(max_length=32)
     scopes = ArrayField(models.CharField(max_length=20, choices=Scope.choices), default=list)
     cidrs = ArrayField(models.CharField(max_length=43), default=list, blank=True)
-    rotated_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="successors")
+    rotated_from = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="successors"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
-    history = HistoricalRecords(excluded_fields=["last_used_at", "secret_hash"])
+    history = HistoricalRecords(
+        bases=[ActorHistory], excluded_fields=["last_used_at", "secret_hash"]
+    )
 
     class Meta:
         ordering = ["-created_at"]
@@ -74,8 +81,9 @@ class ApiKey(models.Model):
 class IdempotencyRecord(models.Model):
     """The first answer to a key, kept as long as the object it made.
 
-    `fingerprint` is the HMAC of the canonical request; `digests` holds eight bytes for each named part of it, so that a
-    reuse with another body can be told which parts differ without keeping the body.
+    `fingerprint` is the HMAC of the canonical request; `digests` holds eight bytes for each named
+    part of it, so that a reuse with another body can be told which parts differ without keeping
+    the body.
     """
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="+")
@@ -89,7 +97,11 @@ class IdempotencyRecord(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["partner", "key"], name="idempotency_key_once_per_partner")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["partner", "key"], name="idempotency_key_once_per_partner"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.operation} {self.object_id}"
