@@ -1,0 +1,91 @@
+"""The decision chain recomputed in Python, independent of the trigger that wrote it.
+
+hash(n) = SHA-256( netstrings of: hash(n-1) as hex, position, id, case, payout, kind, reason code,
+internal text, partner text, actor, user id, before, after, facts hash as hex, policy, request id,
+decided_at in microseconds since 1970 UTC )
+
+A netstring is `<length in UTF-8 bytes>:<text>,`; NULL is `-,`. JSON is taken as PostgreSQL prints
+`jsonb`. hash(0) is the SHA-256 of `atlaspay decision chain`. Positions count from 1 without gaps.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+GENESIS = hashlib.sha256(b"atlaspay decision chain").digest()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_READ = """
+SELECT position, id, case_id, payout_id, kind, reason_code, internal_text, partner_text, actor,
+    user_id, before::text, after::text, evidence::text, facts_hash, policy_id, request_id,
+    decided_at, prev_hash, hash
+FROM compliance_decision WHERE position > %s ORDER BY position LIMIT %s
+"""
+_PAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One row of the chain and what is wrong with it; `fault` is empty where nothing is."""
+
+    position: int
+    decision_id: str
+    hash_hex: str
+    fault: str
+
+
+def netstring(value: object) -> bytes:
+    """Encode one value; None has a form of its own, so that no text can be taken for it."""
+    if value is None:
+        return b"-,"
+    raw = str(value).encode()
+    return b"%d:%s," % (len(raw), raw)
+
+
+def microseconds(at: datetime) -> int:
+    """Return whole microseconds since 1970 UTC."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def links() -> Iterator[Link]:
+    """Yield every row in order with its fault, reading in pages; the caller stops where it
+    likes."""
+    expected, previous = 1, GENESIS
+    while rows := _page(expected - 1):
+        for row in rows:
+            fault = _fault(row, expected, previous)
+            yield Link(row[0], row[1], bytes(row[18]).hex(), fault)
+            expected, previous = row[0] + 1, bytes(row[18])
+
+
+def _page(after: int) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [after, _PAGE])
+        return list(cursor.fetchall())
+
+
+def _fault(row: tuple[Any, ...], expected: int, previous: bytes) -> str:
+    (position, *plain, before, after, evidence, facts_hash, policy, request_id, at, prev, own) = row
+    if position != expected:
+        return f"position {expected} is missing: the next row is {position}"
+    if bytes(prev) != previous:
+        return "does not follow the row before it"
+    if hashlib.sha256(evidence.encode()).digest() != bytes(facts_hash):
+        return "the evidence is not what was hashed"
+    parts = [
+        previous.hex(),
+        position,
+        *plain,
+        before,
+        after,
+        bytes(facts_hash).hex(),
+        policy,
+        request_id,
+        microseconds(at),
+    ]
+    if hashlib.sha256(b"".join(netstring(part) for part in parts)).digest() != bytes(own):
+        return "the row is not what was hashed"
+    return ""
