@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from payouts import wording
 from payouts.machine import State
+from payouts.rails import failures
 
 if TYPE_CHECKING:
     from payouts.models import Batch, Payout
@@ -93,13 +94,15 @@ def payout_public(
     return shown
 
 
-def failure_public(payout: "Payout") -> dict[str, Any] | None:
+def failure_public(payout: "Payout") -> failures.FailurePublic | None:
     """Return why a payout ended unpaid or came back: `{code, message, action, retryable}`."""
     if payout.state == State.CANCELED:
-        return wording.failure(payout.failure_code or "canceled_by_partner", payout.failure_message)
-    if payout.state in (State.FAILED, State.RETURNED) and payout.failure_code:
-        return wording.failure(payout.failure_code, payout.failure_message)
-    return None
+        return failures.explain(payout.failure_code or failures.CANCELED_BY_PARTNER).public()
+    if payout.state not in (State.FAILED, State.RETURNED) or not payout.failure_code:
+        return None
+    # A masked code must not come back through the sentence that went with it.
+    message = "" if payout.failure_code in failures.MASKED else payout.failure_message
+    return failures.explain(payout.failure_code).public(message)
 
 
 def finality_public(payout: "Payout", *, now: datetime | None = None) -> dict[str, Any]:
@@ -163,19 +166,25 @@ def batch_public(batch: "Batch", counters: Counters) -> dict[str, Any]:
         "atomic": batch.atomic,
         "rail_requested": batch.rail_requested or None,
         "execute_at": instant(batch.execute_at),
-        "item_count": None if is_received else batch.item_count,
+        "item_count": batch.item_count,
         "accepted_count": batch.accepted_count,
         "accepted_minor": batch.accepted_minor,
         "rejected_count": 0 if is_received else batch.item_count - batch.accepted_count,
         "rejected": batch.rejections,
         "problem": batch.problem,
         "totals": totals,
-        "cancelable": any(
-            state in wording.CANCELABLE_STATES for state, (count, _) in counters.items() if count
-        ),
+        "cancelable": is_received
+        or any(state in wording.CANCELABLE_STATES for state, (n, _) in counters.items() if n),
         "created_at": instant(batch.created_at),
         "completed_at": instant(batch.completed_at),
     }
+
+
+def batch_event_data(batch: "Batch", counters: Counters) -> dict[str, Any]:
+    """Return the batch as events carry it: refused items by number only, since events are small."""
+    shown = batch_public(batch, counters)
+    del shown["rejected"]
+    return shown
 
 
 def batch_status(batch: "Batch", counters: Counters) -> str:
@@ -187,7 +196,8 @@ def batch_status(batch: "Batch", counters: Counters) -> str:
     if batch.intake == "received":
         return "queued"
     if batch.intake == "rejected":
-        return "failed"
+        was_canceled = (batch.problem or {}).get("code") == failures.CANCELED_BY_PARTNER
+        return "canceled" if was_canceled else "failed"
     present = {wording.STATUS_OF_STATE[state] for state, (count, _) in counters.items() if count}
     if present <= {"queued", "in_review"}:
         return "queued"

@@ -1,4 +1,4 @@
-"""What states, stages and failure codes mean to a partner, in public words.
+"""What states and stages mean to a partner, in public words.
 
 Never a compliance word: a partner learns that a person looks at a payout, not why.
 """
@@ -107,123 +107,9 @@ CANCELABLE_STATES: frozenset[str] = frozenset(
 )
 
 
-# Failure code -> message, what the partner can do, whether a new payout to the same account can
-# succeed.
-FAILURES: dict[str, tuple[str, str, bool]] = {
-    "account_invalid": (
-        "The bank does not know this account.",
-        "Ask the recipient for the right bank details.",
-        False,
-    ),
-    "account_closed": ("The account is closed.", "Ask the recipient for another account.", False),
-    "account_blocked": (
-        "The account is blocked.",
-        "Ask the recipient to speak to their bank.",
-        False,
-    ),
-    "account_type_unsupported": (
-        "The account cannot receive this kind of payment.",
-        "Use another account or another rail.",
-        False,
-    ),
-    "bank_not_found": (
-        "The recipient's bank was not found.",
-        "Ask the recipient for the right bank details.",
-        False,
-    ),
-    "bank_not_on_rail": (
-        "The recipient's bank cannot be reached over this rail.",
-        "Use another rail.",
-        True,
-    ),
-    "beneficiary_bank_timeout": (
-        "The recipient's bank did not answer.",
-        "Submit it again later.",
-        True,
-    ),
-    "beneficiary_bank_error": ("The recipient's bank had a fault.", "Submit it again later.", True),
-    "rail_unavailable": ("The rail was not available.", "Submit it again later.", True),
-    "amount_over_rail_limit": (
-        "The amount is above the rail's limit.",
-        "Split it or use another rail.",
-        False,
-    ),
-    "amount_over_bank_limit": (
-        "The amount is above the bank's limit.",
-        "Split it or use another rail.",
-        False,
-    ),
-    "amount_invalid": ("The bank refused the amount.", "Correct the amount.", False),
-    "currency_unsupported": (
-        "The account cannot receive this currency.",
-        "Use another currency or account.",
-        False,
-    ),
-    "insufficient_prefunding": (
-        "Our account at the bank was short.",
-        "Submit it again later.",
-        True,
-    ),
-    "duplicate": (
-        "The bank took it for a duplicate.",
-        "Contact support before you send it again.",
-        False,
-    ),
-    "beneficiary_name_mismatch": (
-        "The name does not belong to the account.",
-        "Correct the name or the account.",
-        False,
-    ),
-    "beneficiary_deceased": ("The bank cannot credit this recipient.", "Contact support.", False),
-    "beneficiary_refused": ("The recipient refused the payment.", "Speak to the recipient.", False),
-    "missing_or_invalid_data": (
-        "The bank refused the data of the payment.",
-        "Correct the request.",
-        False,
-    ),
-    "refused_unspecified": (
-        "The bank refused it and gave no reason.",
-        "Ask the recipient to speak to their bank.",
-        True,
-    ),
-    "returned_on_request": (
-        "The bank sent it back.",
-        "Nothing: the funds are available again.",
-        False,
-    ),
-    "provider_validation": ("The bank could not read the payment.", "Contact support.", False),
-    "retries_exhausted": (
-        "The bank refused it for now on every attempt in the time allowed.",
-        "Submit it again later.",
-        True,
-    ),
-    "sla_expired": (
-        "It could not be sent in the time allowed; nothing was sent.",
-        "Submit it again.",
-        True,
-    ),
-    "compliance_rejected": (
-        "The payout cannot be made.",
-        "Contact support if you have questions.",
-        False,
-    ),
-    "canceled_by_partner": (
-        "Canceled before it was sent.",
-        "Nothing: the funds are available again.",
-        True,
-    ),
-}
-
-
 def step(state: str, stage: str) -> Step:
     """Return the public words of a state and stage; an unlisted pair has its state's first."""
     known = STEPS.get((state, stage))
     if known is None:
         known = next(words for (at_state, _), words in STEPS.items() if at_state == state)
     return known
-
-
-def failure(code: str, message: str) -> dict[str, object]:
-    """Return `{code, message, action, retryable}`; `message` wins over the table's words."""
-    words, action, is_retryable = FAILURES.get(code, FAILURES["refused_unspecified"])
-    return {"code": code, "message": message or words, "action": action, "retryable": is_retryable}
