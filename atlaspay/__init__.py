@@ -1,4 +1,6 @@
-"""AtlasPay project package; loads the Celery app so that `shared_task` never binds to a default broker."""
+"""AtlasPay project package; loads the Celery app so that `shared_task` never binds to a default
+broker.
+"""
 
 from atlaspay.celery import app as celery_app
 

@@ -21,7 +21,9 @@ def _keep_django_logging(**_: object) -> None:
 def _bind_context(task_id: str, task: object, **_: object) -> None:
     from atlaspay.core import context  # noqa: PLC0415 - settings are loaded only now
 
-    context.set_fields(actor=f"system:{task.name}", task_id=task_id, request_id="", reason="", user_id=None)  # type: ignore[attr-defined]
+    context.set_fields(
+        actor=f"system:{task.name}", task_id=task_id, request_id="", reason="", user_id=None
+    )  # type: ignore[attr-defined]
 
 
 @task_postrun.connect

@@ -1,4 +1,6 @@
-"""Typed reading of the environment; a wrong value ends the start with one line that names the variable."""
+"""Typed reading of the environment; a wrong value ends the start with one line that names the
+variable.
+"""
 
 import os
 from typing import NoReturn
@@ -39,14 +41,28 @@ def words(name: str, default: str = "") -> list[str]:
 
 
 def postgres(url: str, *, options: str) -> dict[str, object]:
-    """Return Django's DATABASES entry for a libpq URL. `options` are server settings of each connection."""
+    """Return Django's DATABASES entry for a libpq URL. `options` are server settings of each
+    connection.
+    """
     try:
         parts = conninfo_to_dict(url)
     except PsycopgError:
-        fail("DATABASE_URL is no PostgreSQL URL; it looks like postgresql://user:password@host:5432/atlaspay")
-    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+        fail(
+            "DATABASE_URL is no PostgreSQL URL; it looks like postgresql://user:password@host:5432/atlaspay"
+        )
+    known = {
+        "dbname": "NAME",
+        "user": "USER",
+        "password": "PASSWORD",
+        "host": "HOST",
+        "port": "PORT",
+    }
     entry: dict[str, object] = {"ENGINE": "django.db.backends.postgresql", "NAME": "atlaspay"}
     entry.update({known[k]: str(v) for k, v in parts.items() if k in known and v is not None})
     rest = {k: v for k, v in parts.items() if k not in known and v is not None}
-    entry["OPTIONS"] = {"connect_timeout": 5, **rest, "options": f"{rest.get('options', '')} {options}".strip()}
+    entry["OPTIONS"] = {
+        "connect_timeout": 5,
+        **rest,
+        "options": f"{rest.get('options', '')} {options}".strip(),
+    }
     return entry

@@ -1,11 +1,17 @@
-"""Beat: what runs by itself, and how often. Every entry is idempotent; a lost tick is made good by the next."""
+"""Beat: what runs by itself, and how often. Every entry is idempotent; a lost tick is made good by
+the next.
+"""
 
 from typing import Any
 
 
 def _every(seconds: float, task: str, queue: str) -> dict[str, Any]:
     # A tick nobody picked up before the next one is due is worth nothing.
-    return {"task": task, "schedule": seconds, "options": {"queue": queue, "expires": max(seconds, 2.0)}}
+    return {
+        "task": task,
+        "schedule": seconds,
+        "options": {"queue": queue, "expires": max(seconds, 2.0)},
+    }
 
 
 BEAT_SCHEDULE = {

@@ -1,4 +1,5 @@
-"""Settings from the environment alone. The demo needs none; a production start refuses what is unsafe.
+"""Settings from the environment alone. The demo needs none; a production start refuses what is
+unsafe.
 
 Every variable is in the README's configuration table.
 """
@@ -14,7 +15,7 @@ from atlaspay.theme import UNFOLD  # noqa: F401 - read by django-unfold
 BASE_DIR = Path(__file__).resolve().parent.parent
 ATLASPAY_HOME = embedded.home()
 
-# --- mode -----------------------------------------------------------------------------------------------------------
+# --- mode ----------------------------------------------------------------------------------------
 ATLASPAY_ENV = env.text("ATLASPAY_ENV", "demo")
 if ATLASPAY_ENV not in {"demo", "production"}:
     env.fail(f"ATLASPAY_ENV={ATLASPAY_ENV!r} must be demo or production")
@@ -29,9 +30,12 @@ def _secret(name: str, *, demo: str) -> str:
     return value or demo
 
 
-SECRET_KEY = _secret("SECRET_KEY", demo="demo-only-secret-key-" + hashlib.sha256(str(BASE_DIR).encode()).hexdigest())
+SECRET_KEY = _secret(
+    "SECRET_KEY", demo="demo-only-secret-key-" + hashlib.sha256(str(BASE_DIR).encode()).hexdigest()
+)
 ATLASPAY_DATA_KEYS = _secret(
-    "ATLASPAY_DATA_KEYS", demo="0:" + base64.b64encode(hashlib.sha256(b"atlaspay demo data key").digest()).decode()
+    "ATLASPAY_DATA_KEYS",
+    demo="0:" + base64.b64encode(hashlib.sha256(b"atlaspay demo data key").digest()).decode(),
 )
 ATLASPAY_INDEX_KEY = _secret("ATLASPAY_INDEX_KEY", demo="demo index key")
 ATLASPAY_KEY_PEPPER = _secret("ATLASPAY_KEY_PEPPER", demo="demo pepper")
@@ -46,19 +50,23 @@ if IS_PRODUCTION:
     if len(SECRET_KEY) < 50:
         env.fail("SECRET_KEY must have at least 50 characters in production")
 
-# --- servers --------------------------------------------------------------------------------------------------------
+# --- servers -------------------------------------------------------------------------------------
 _servers = embedded.connection_env()
 DATABASE_URL = env.text("DATABASE_URL") or _servers["DATABASE_URL"]
 REDIS_URL = env.text("REDIS_URL") or _servers["REDIS_URL"]
 if IS_PRODUCTION and not (env.text("DATABASE_URL") and env.text("REDIS_URL")):
-    env.fail("DATABASE_URL and REDIS_URL must be set in production; the embedded servers are for the demo")
+    env.fail(
+        "DATABASE_URL and REDIS_URL must be set in production; embedded servers are for the demo"
+    )
 DATABASES = {
     "default": {
         **env.postgres(
             DATABASE_URL,
             # The claims' generic plans flip on fast-changing tables; see docs/adr.
-            options="-c plan_cache_mode=force_custom_plan -c idle_in_transaction_session_timeout=60000"
-            f" -c statement_timeout={env.integer('ATLASPAY_STATEMENT_TIMEOUT_MS', 60_000)} -c jit=off"
+            options="-c plan_cache_mode=force_custom_plan"
+            " -c idle_in_transaction_session_timeout=60000"
+            f" -c statement_timeout={env.integer('ATLASPAY_STATEMENT_TIMEOUT_MS', 60_000)}"
+            " -c jit=off"
             " -c application_name=atlaspay",
         ),
         "CONN_MAX_AGE": None,
@@ -75,9 +83,11 @@ CACHES = {
     }
 }
 
-# --- web ------------------------------------------------------------------------------------------------------------
+# --- web -----------------------------------------------------------------------------------------
 PORT = env.integer("PORT", 8000, low=1, high=65535)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "" if IS_PRODUCTION else "127.0.0.1,localhost,[::1],testserver")
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", "" if IS_PRODUCTION else "127.0.0.1,localhost,[::1],testserver"
+)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 ATLASPAY_BASE_URL = env.text("ATLASPAY_BASE_URL", f"http://127.0.0.1:{PORT}")
 if IS_PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
@@ -158,10 +168,13 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
-# --- security -------------------------------------------------------------------------------------------------------
+# --- security ------------------------------------------------------------------------------------
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/console/login/"
@@ -180,7 +193,7 @@ if env.flag("ATLASPAY_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 ATLASPAY_TRUSTED_PROXIES = env.integer("ATLASPAY_TRUSTED_PROXIES", 0, high=10)
 
-# --- REST -----------------------------------------------------------------------------------------------------------
+# --- REST ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["partners.auth.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["partners.permissions.HasScope"],
@@ -196,7 +209,9 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "AtlasPay partner API",
     "VERSION": "1.0.0",
-    "DESCRIPTION": "Real-time payouts: submit batches, follow them, hear of every change by signed webhooks.",
+    "DESCRIPTION": (
+        "Real-time payouts: submit batches, follow them, hear of every change by signed webhooks."
+    ),
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/v1",
     "SCHEMA_PATH_PREFIX_INSERT": "",
@@ -206,14 +221,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "atlaspay.openapi.add_problem_answers"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "atlaspay.openapi.add_problem_answers",
+    ],
     "PREPROCESSING_HOOKS": ["atlaspay.openapi.only_partner_api"],
     "ENUM_NAME_OVERRIDES": {},
 }
 ATLASPAY_RATE_PER_SECOND = env.integer("ATLASPAY_RATE_PER_SECOND", 200, low=1)
 ATLASPAY_RATE_BURST = env.integer("ATLASPAY_RATE_BURST", 400, low=1)
 
-# --- Celery: nudges over Redis; the reasons are in docs/adr ---------------------------------------------------------
+# --- Celery: nudges over Redis; the reasons are in docs/adr --------------------------------------
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -252,13 +270,15 @@ CELERY_TASK_ROUTES = {
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 ATLASPAY_NUDGES_MUTED = env.flag("ATLASPAY_NUDGES_MUTED", default=False)
 
-# --- rails ----------------------------------------------------------------------------------------------------------
+# --- rails ---------------------------------------------------------------------------------------
 SANDBOX_BANK_URL = env.text(
-    "SANDBOX_BANK_URL", f"http://127.0.0.1:{env.integer('SANDBOX_BANK_PORT', 8100, low=1, high=65535)}"
+    "SANDBOX_BANK_URL",
+    f"http://127.0.0.1:{env.integer('SANDBOX_BANK_PORT', 8100, low=1, high=65535)}",
 )
 SANDBOX_BANK_API_KEY = env.text("SANDBOX_BANK_API_KEY", "sandbox-bank-demo-key")
 SANDBOX_BANK_WEBHOOK_SECRET = env.text(
-    "SANDBOX_BANK_WEBHOOK_SECRET", "whsec_" + base64.b64encode(b"atlaspay sandbox bank secret 01").decode()
+    "SANDBOX_BANK_WEBHOOK_SECRET",
+    "whsec_" + base64.b64encode(b"atlaspay sandbox bank secret 01").decode(),
 )
 SANDBOX_ENABLED = env.flag("ATLASPAY_SANDBOX", default=not IS_PRODUCTION)
 ATLASPAY_BANK_IN_FLIGHT = env.integer("ATLASPAY_BANK_IN_FLIGHT", 200, low=1, high=5000)
@@ -267,10 +287,12 @@ ATLASPAY_LEASE_S = env.integer("ATLASPAY_LEASE_S", 30, low=2, high=600)
 ATLASPAY_QUEUE_EXPIRY_S = env.integer("ATLASPAY_QUEUE_EXPIRY_S", 24 * 3600, low=60)
 ATLASPAY_PAYOUT_BUDGET_S = env.integer("ATLASPAY_PAYOUT_BUDGET_S", 300, low=10)
 
-# --- webhooks and mail ----------------------------------------------------------------------------------------------
+# --- webhooks and mail ---------------------------------------------------------------------------
 WEBHOOKS_ALLOW_PRIVATE = env.flag("WEBHOOKS_ALLOW_PRIVATE", default=not IS_PRODUCTION)
 if IS_PRODUCTION and WEBHOOKS_ALLOW_PRIVATE:
-    env.fail("WEBHOOKS_ALLOW_PRIVATE=1 lets partners reach your inner network; unset it in production")
+    env.fail(
+        "WEBHOOKS_ALLOW_PRIVATE=1 lets partners reach your inner network; unset it in production"
+    )
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
     if env.text("EMAIL_HOST")
@@ -284,7 +306,7 @@ EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("DEFAULT_FROM_EMAIL", "AtlasPay <payouts@localhost>")
 
-# --- history and logs -----------------------------------------------------------------------------------------------
+# --- history and logs ----------------------------------------------------------------------------
 SIMPLE_HISTORY_HISTORY_ID_USE_UUID = False
 SIMPLE_HISTORY_REVERT_DISABLED = True
 SIMPLE_HISTORY_DATE_INDEX = False

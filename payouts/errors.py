@@ -4,4 +4,6 @@ from atlaspay.core.errors import AtlasError
 
 
 class LostRaceError(AtlasError):
-    """A row is no longer as this unit loaded it: somebody else moved it. Rolling back and looking again is safe."""
+    """A row is no longer as this unit loaded it: somebody else moved it. Rolling back and looking
+    again is safe.
+    """

@@ -1,7 +1,7 @@
 """What partners are told: events with the same representation of a payout that the API gives.
 
-Each payout counts its own events (`sequence`) and links the one before (`prev_id`), so that a receiver sees a gap or a stale
-message without a clock.
+Each payout counts its own events (`sequence`) and links the one before (`prev_id`), so that a
+receiver sees a gap or a stale message without a clock.
 """
 
 from datetime import datetime
@@ -12,7 +12,9 @@ from payouts.representation import payout_public
 from webhooks.outbox import NewEvent
 
 
-def payout_event(event_type: str, payout: Payout, *, now: datetime, extra: dict[str, Any]) -> NewEvent:
+def payout_event(
+    event_type: str, payout: Payout, *, now: datetime, extra: dict[str, Any]
+) -> NewEvent:
     """Make the next event of a payout and count it on the object."""
     payout.event_count += 1
     event = NewEvent(

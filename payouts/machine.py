@@ -1,6 +1,7 @@
 """The payout's state machine: the law that services, SQL guards and history all follow.
 
-`PayoutMachine` is an abstract model so that the transitions can be read, and tested, without the columns.
+`PayoutMachine` is an abstract model so that the transitions can be read, and tested, without the
+columns.
 """
 
 from typing import Any
@@ -79,9 +80,12 @@ class PayoutMachine(models.Model):
     class Meta:
         abstract = True
 
-    # A protected FSM field cannot be set again: refresh drops it first, validation leaves it to the machine.
+    # A protected FSM field cannot be set again: refresh drops it first, validation leaves it to the
+    # machine.
     def refresh_from_db(self, using: str | None = None, fields: Any = None, **kwargs: Any) -> None:
-        """Reload from the database; the state is dropped first because a protected field cannot be overwritten."""
+        """Reload from the database; the state is dropped first because a protected field cannot be
+        overwritten.
+        """
         if fields is None or "state" in fields:
             self.__dict__.pop("state", None)
         super().refresh_from_db(using=using, fields=fields, **kwargs)
@@ -110,7 +114,9 @@ class PayoutMachine(models.Model):
         """An officer refuses it."""
         self.stage = Stage.DONE
 
-    @transition(field=state, source=[State.SCREENING, State.IN_REVIEW, State.QUEUED], target=State.CANCELED)
+    @transition(
+        field=state, source=[State.SCREENING, State.IN_REVIEW, State.QUEUED], target=State.CANCELED
+    )
     def cancel(self) -> None:
         """The partner takes it back before it was sent."""
         self.stage = Stage.DONE

@@ -1,4 +1,6 @@
-"""Batches, payouts, attempts, and what banks told us. Columns and constraints only; services hold the logic."""
+"""Batches, payouts, attempts, and what banks told us. Columns and constraints only; services hold
+the logic.
+"""
 
 from django.db import models
 from django.db.models import F, Q
@@ -41,8 +43,12 @@ class Batch(models.Model):
         REJECTED = "rejected", "Refused as a whole"
 
     id = PublicIdField(prefix="bt")
-    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="batches", db_index=False)
-    api_key = models.ForeignKey("partners.ApiKey", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    partner = models.ForeignKey(
+        "partners.Partner", on_delete=models.PROTECT, related_name="batches", db_index=False
+    )
+    api_key = models.ForeignKey(
+        "partners.ApiKey", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     reference = models.CharField(max_length=64)
     currency = models.CharField(max_length=3)
     rail_requested = models.CharField(max_length=16, blank=True)
@@ -52,8 +58,12 @@ class Batch(models.Model):
     item_count = models.PositiveIntegerField(default=0)
     accepted_count = models.PositiveIntegerField(default=0)
     accepted_minor = models.BigIntegerField(default=0)
-    rejections = models.JSONField(default=list, blank=True, help_text="Refused items: index, reference, errors.")
-    problem = models.JSONField(null=True, blank=True, help_text="Why the batch as a whole was refused.")
+    rejections = models.JSONField(
+        default=list, blank=True, help_text="Refused items: index, reference, errors."
+    )
+    problem = models.JSONField(
+        null=True, blank=True, help_text="Why the batch as a whole was refused."
+    )
     event_count = models.PositiveIntegerField(default=0)
     last_event_id = ReferenceField(blank=True, default="")
     request_id = models.CharField(max_length=64, blank=True)
@@ -63,7 +73,9 @@ class Batch(models.Model):
     history = HistoricalRecords(excluded_fields=["rejections"], bases=[ActorHistory])
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["partner", "reference"], name="batch_reference_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["partner", "reference"], name="batch_reference_once")
+        ]
         indexes = [
             models.Index(fields=["partner", "-id"], name="batch_partner"),
             models.Index(fields=["id"], condition=Q(completed_at=None), name="batch_open"),
@@ -77,7 +89,9 @@ class Batch(models.Model):
 class BatchUpload(models.Model):
     """The sealed body of a `respond-async` batch, until a worker has taken it in."""
 
-    batch = models.OneToOneField(Batch, on_delete=models.CASCADE, primary_key=True, related_name="upload")
+    batch = models.OneToOneField(
+        Batch, on_delete=models.CASCADE, primary_key=True, related_name="upload"
+    )
     content_type = models.CharField(max_length=40)
     body_sealed = models.BinaryField()
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -88,11 +102,17 @@ class BatchUpload(models.Model):
 
 
 class Payout(PayoutMachine):
-    """One transfer to one recipient. `state` moves by transition and is written by `services.unit` alone."""
+    """One transfer to one recipient. `state` moves by transition and is written by `services.unit`
+    alone.
+    """
 
     id = PublicIdField(prefix="po")
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="payouts", db_index=False)
-    partner = models.ForeignKey("partners.Partner", on_delete=models.PROTECT, related_name="payouts", db_index=False)
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, related_name="payouts", db_index=False
+    )
+    partner = models.ForeignKey(
+        "partners.Partner", on_delete=models.PROTECT, related_name="payouts", db_index=False
+    )
     position = models.PositiveIntegerField(help_text="Index in the batch as submitted, from 0.")
     reference = models.CharField(max_length=64)
     amount_minor = models.BigIntegerField()
@@ -100,10 +120,14 @@ class Payout(PayoutMachine):
     recipient_name = models.CharField(max_length=140)
     recipient_country = models.CharField(max_length=2)
     account_type = models.CharField(max_length=4)
-    account_bank = models.CharField(max_length=11, help_text="BIC or national bank code, routing number, sort code.")
+    account_bank = models.CharField(
+        max_length=11, help_text="BIC or national bank code, routing number, sort code."
+    )
     account_sealed = models.BinaryField()
     account_last4 = models.CharField(max_length=4)
-    account_index = models.BinaryField(max_length=16, help_text="Blind index: equal for equal accounts.")
+    account_index = models.BinaryField(
+        max_length=16, help_text="Blind index: equal for equal accounts."
+    )
     description = models.CharField(max_length=140, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     rail_requested = models.CharField(max_length=16, blank=True)
@@ -112,8 +136,12 @@ class Payout(PayoutMachine):
     rail = models.CharField(max_length=16, blank=True, help_text="The rail it went, or goes, over.")
     fallback_reason = models.CharField(max_length=140, blank=True)
     version = models.PositiveIntegerField(default=1)
-    due_at = models.DateTimeField(null=True, blank=True, help_text="When the platform acts on it next.")
-    deadline_at = models.DateTimeField(help_text="End of the time budget for attempts that the bank definitely refused.")
+    due_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the platform acts on it next."
+    )
+    deadline_at = models.DateTimeField(
+        help_text="End of the time budget for attempts that the bank definitely refused."
+    )
     claim_id = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     attempt_count = models.PositiveSmallIntegerField(default=0)
@@ -136,19 +164,38 @@ class Payout(PayoutMachine):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["batch", "reference"], name="payout_reference_once_per_batch"),
+            models.UniqueConstraint(
+                fields=["batch", "reference"], name="payout_reference_once_per_batch"
+            ),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payout_amount_positive"),
             models.CheckConstraint(
-                condition=Q(returned_minor__gte=0, returned_minor__lte=F("amount_minor")), name="payout_return_within"
+                condition=Q(returned_minor__gte=0, returned_minor__lte=F("amount_minor")),
+                name="payout_return_within",
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at", "id"], condition=Q(state=State.SCREENING), name="payout_screening"),
-            models.Index(fields=["deadline_at", "id"], condition=Q(state=State.QUEUED), name="payout_queued"),
-            models.Index(fields=["due_at", "id"], condition=Q(state=State.SENDING), name="payout_sending"),
-            models.Index(fields=["due_at", "id"], condition=Q(state=State.SENT), name="payout_sent"),
-            models.Index(fields=["submitted_at", "id"], condition=Q(state=State.IN_REVIEW), name="payout_in_review"),
-            models.Index(fields=["batch"], condition=~Q(state__in=sorted(FINAL_STATES)), name="payout_batch_open"),
+            models.Index(
+                fields=["due_at", "id"], condition=Q(state=State.SCREENING), name="payout_screening"
+            ),
+            models.Index(
+                fields=["deadline_at", "id"], condition=Q(state=State.QUEUED), name="payout_queued"
+            ),
+            models.Index(
+                fields=["due_at", "id"], condition=Q(state=State.SENDING), name="payout_sending"
+            ),
+            models.Index(
+                fields=["due_at", "id"], condition=Q(state=State.SENT), name="payout_sent"
+            ),
+            models.Index(
+                fields=["submitted_at", "id"],
+                condition=Q(state=State.IN_REVIEW),
+                name="payout_in_review",
+            ),
+            models.Index(
+                fields=["batch"],
+                condition=~Q(state__in=sorted(FINAL_STATES)),
+                name="payout_batch_open",
+            ),
             models.Index(fields=["partner", "-id"], name="payout_partner"),
             models.Index(fields=["account_index", "submitted_at"], name="payout_account"),
         ]
@@ -158,7 +205,9 @@ class Payout(PayoutMachine):
 
 
 class Attempt(models.Model):
-    """One try at one rail. Committed before the call, so that whatever happens there is a row to ask the bank about."""
+    """One try at one rail. Committed before the call, so that whatever happens there is a row to
+    ask the bank about.
+    """
 
     class State(models.TextChoices):
         SENDING = "sending", "On the wire"
@@ -169,15 +218,21 @@ class Attempt(models.Model):
         NOT_SENT = "not_sent", "Never reached the bank"
 
     id = PublicIdField(prefix="at")
-    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="attempts", db_index=False)
+    payout = models.ForeignKey(
+        Payout, on_delete=models.PROTECT, related_name="attempts", db_index=False
+    )
     number = models.PositiveSmallIntegerField()
     rail = models.CharField(max_length=16)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SENDING)
-    bank_key = models.CharField(max_length=64, db_collation="C", help_text="The idempotency key the bank sees.")
+    bank_key = models.CharField(
+        max_length=64, db_collation="C", help_text="The idempotency key the bank sees."
+    )
     end_to_end_id = models.CharField(max_length=35, db_collation="C")
     payload_hash = models.BinaryField(max_length=32)
     claim_id = models.UUIDField()
-    sends = models.PositiveSmallIntegerField(default=1, help_text="Times this same key was put on the wire.")
+    sends = models.PositiveSmallIntegerField(
+        default=1, help_text="Times this same key was put on the wire."
+    )
     inquiries = models.PositiveSmallIntegerField(default=0)
     bank_reference = models.CharField(max_length=64, blank=True, db_collation="C")
     bank_status = models.CharField(max_length=40, blank=True)
@@ -194,10 +249,14 @@ class Attempt(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["payout", "number"], name="attempt_number_once"),
             models.UniqueConstraint(fields=["rail", "bank_key"], name="attempt_bank_key_once"),
-            models.UniqueConstraint(fields=["rail", "end_to_end_id"], name="attempt_end_to_end_once"),
+            models.UniqueConstraint(
+                fields=["rail", "end_to_end_id"], name="attempt_end_to_end_once"
+            ),
             # Never two attempts alive: the schema itself refuses a second way to pay.
             models.UniqueConstraint(
-                fields=["payout"], condition=~Q(state__in=["rejected", "not_sent"]), name="attempt_one_alive"
+                fields=["payout"],
+                condition=~Q(state__in=["rejected", "not_sent"]),
+                name="attempt_one_alive",
             ),
         ]
         ordering = ["number"]
@@ -223,22 +282,30 @@ class BankCallback(models.Model):
     headers = models.JSONField(default=dict)
     body_sealed = models.BinaryField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.STORED)
-    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, null=True, blank=True, related_name="callbacks")
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.PROTECT, null=True, blank=True, related_name="callbacks"
+    )
     detail = models.CharField(max_length=300, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     received_at = models.DateTimeField(db_default=Now())
     processed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["rail", "message_id"], name="callback_message_once")]
-        indexes = [models.Index(fields=["id"], condition=Q(state="stored"), name="callback_waiting")]
+        constraints = [
+            models.UniqueConstraint(fields=["rail", "message_id"], name="callback_message_once")
+        ]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(state="stored"), name="callback_waiting")
+        ]
 
     def __str__(self) -> str:
         return f"{self.rail} {self.message_id}"
 
 
 class Return(models.Model):
-    """Money that came back after settlement: its own object and postings, never an edit of the payout's."""
+    """Money that came back after settlement: its own object and postings, never an edit of the
+    payout's.
+    """
 
     id = PublicIdField(prefix="rt")
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="returns")

@@ -1,6 +1,7 @@
 """The assembly line: which task, by name, goes on with payouts that reached a state.
 
-Names, not imports: payouts must not know compliance. A test checks that each name is registered with Celery.
+Names, not imports: payouts must not know compliance. A test checks that each name is registered
+with Celery.
 """
 
 from payouts.machine import State

@@ -1,6 +1,8 @@
-"""Which ledger lines each step of a payout writes. The only caller of `ledger.services`' posting beside funding.
+"""Which ledger lines each step of a payout writes. The only caller of `ledger.services`' posting
+beside funding.
 
-Signs are the ledger's: debit > 0, credit < 0. Each payout's lines sum to zero by themselves and carry its id.
+Signs are the ledger's: debit > 0, credit < 0. Each payout's lines sum to zero by themselves and
+carry its id.
 """
 
 from collections.abc import Iterable
@@ -36,7 +38,12 @@ def reserved(payouts: Iterable[Payout]) -> list[Line]:
     lines: list[Line] = []
     for payout in payouts:
         available = chart.partner_available(payout.partner_id, payout.currency)
-        lines += _move(payout, available, chart.partner_reserved(payout.partner_id, payout.currency), payout.amount_minor)
+        lines += _move(
+            payout,
+            available,
+            chart.partner_reserved(payout.partner_id, payout.currency),
+            payout.amount_minor,
+        )
     return lines
 
 
@@ -49,21 +56,38 @@ def released(payout: Payout, from_state: str) -> tuple[Line, Line]:
 def in_transit(payout: Payout) -> tuple[Line, Line]:
     """The bank accepted it: reserved -> in transit."""
     reserved_account = chart.partner_reserved(payout.partner_id, payout.currency)
-    return _move(payout, reserved_account, chart.partner_in_transit(payout.partner_id, payout.currency), payout.amount_minor)
+    return _move(
+        payout,
+        reserved_account,
+        chart.partner_in_transit(payout.partner_id, payout.currency),
+        payout.amount_minor,
+    )
 
 
 def back_to_reserved(payout: Payout) -> tuple[Line, Line]:
     """Accepted, then refused, and another attempt follows: in transit -> reserved."""
     in_transit_account = chart.partner_in_transit(payout.partner_id, payout.currency)
-    return _move(payout, in_transit_account, chart.partner_reserved(payout.partner_id, payout.currency), payout.amount_minor)
+    return _move(
+        payout,
+        in_transit_account,
+        chart.partner_reserved(payout.partner_id, payout.currency),
+        payout.amount_minor,
+    )
 
 
 def settled(payout: Payout, from_state: str) -> tuple[Line, Line]:
     """Settled: from where the state held it -> out of our account at the bank."""
-    return _move(payout, _holding(payout, from_state), chart.rail_cash(payout.rail, payout.currency), payout.amount_minor)
+    return _move(
+        payout,
+        _holding(payout, from_state),
+        chart.rail_cash(payout.rail, payout.currency),
+        payout.amount_minor,
+    )
 
 
 def returned(payout: Payout, came_back: Return) -> tuple[Line, Line]:
     """Returned, in full or in part: our account at the bank -> available."""
     available = chart.partner_available(payout.partner_id, payout.currency)
-    return _move(payout, chart.rail_cash(came_back.rail, payout.currency), available, came_back.amount_minor)
+    return _move(
+        payout, chart.rail_cash(came_back.rail, payout.currency), available, came_back.amount_minor
+    )

@@ -1,6 +1,8 @@
-"""Celery doors of payouts: each says "there is work", calls one service, and asks for another turn while there is more.
+"""Celery doors of payouts: each says "there is work", calls one service, and asks for another turn
+while there is more.
 
-Names are the contract of `payouts.pipeline` and the beat schedule. All are safe to run twice, at once, or never.
+Names are the contract of `payouts.pipeline` and the beat schedule. All are safe to run twice, at
+once, or never.
 """
 
 import time

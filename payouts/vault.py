@@ -17,4 +17,6 @@ def seal_account(payout_id: str, account: dict[str, str]) -> bytes:
 
 def open_account(payout: Payout) -> dict[str, str]:
     """Return the account in plain text. Never log it, never keep it. Raises SealError."""
-    return msgspec.json.decode(unseal(payout.account_sealed, place=_place(payout.id)), type=dict[str, str])
+    return msgspec.json.decode(
+        unseal(payout.account_sealed, place=_place(payout.id)), type=dict[str, str]
+    )

@@ -1,4 +1,6 @@
-"""The statements behind the unit of work: payouts and attempts, written in sets. Called by `services.unit` and dispatch only."""
+"""The statements behind the unit of work: payouts and attempts, written in sets. Called by
+`services.unit` and dispatch only.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -35,16 +37,21 @@ MUTABLE: tuple[tuple[str, str], ...] = (
 _NAMES = [name for name, _ in MUTABLE]
 
 _UPDATE = f"""
-UPDATE payouts_payout p SET version = p.version + 1, updated_at = %s, {", ".join(f"{n} = v.{n}" for n in _NAMES)}
-  FROM unnest(%s::text[], %s::text[], %s::int[], {", ".join(f"%s::{kind}[]" for _, kind in MUTABLE)})
+UPDATE payouts_payout p
+   SET version = p.version + 1, updated_at = %s, {", ".join(f"{n} = v.{n}" for n in _NAMES)}
+  FROM unnest(%s::text[], %s::text[], %s::int[],
+              {", ".join(f"%s::{kind}[]" for _, kind in MUTABLE)})
        AS v(id, old_state, old_version, {", ".join(_NAMES)})
  WHERE p.id = v.id AND p.state = v.old_state AND p.version = v.old_version
 RETURNING p.id
 """  # noqa: S608 - column names are ours
 
 
-def update_payouts(payouts: Sequence[Payout], loaded: Mapping[str, tuple[str, int]], *, now: datetime) -> set[str]:
-    """Write the mutable columns where state and version are still as loaded; return the ids that were not.
+def update_payouts(
+    payouts: Sequence[Payout], loaded: Mapping[str, tuple[str, int]], *, now: datetime
+) -> set[str]:
+    """Write the mutable columns where state and version are still as loaded; return the ids that
+    were not.
 
     `loaded` maps id -> (state, version) as read; the row's version rises by one.
     """
@@ -60,12 +67,42 @@ def update_payouts(payouts: Sequence[Payout], loaded: Mapping[str, tuple[str, in
     return {p.id for p in payouts} - written
 
 
-_INSERTED: tuple[str, ...] = (
-    "id batch_id partner_id position reference amount_minor currency recipient_name recipient_country account_type"
-    " account_bank account_sealed account_last4 account_index description metadata rail_requested execute_at state stage"
-    " rail fallback_reason version due_at deadline_at attempt_count failure_code failure_message bank_code returned_minor"
-    " event_count last_event_id submitted_at updated_at"
-).split()  # type: ignore[assignment]
+_INSERTED: tuple[str, ...] = [
+    "id",
+    "batch_id",
+    "partner_id",
+    "position",
+    "reference",
+    "amount_minor",
+    "currency",
+    "recipient_name",
+    "recipient_country",
+    "account_type",
+    "account_bank",
+    "account_sealed",
+    "account_last4",
+    "account_index",
+    "description",
+    "metadata",
+    "rail_requested",
+    "execute_at",
+    "state",
+    "stage",
+    "rail",
+    "fallback_reason",
+    "version",
+    "due_at",
+    "deadline_at",
+    "attempt_count",
+    "failure_code",
+    "failure_message",
+    "bank_code",
+    "returned_minor",
+    "event_count",
+    "last_event_id",
+    "submitted_at",
+    "updated_at",
+]  # type: ignore[assignment]
 
 
 def insert_payouts(payouts: Sequence[Payout]) -> None:
@@ -94,13 +131,15 @@ _ATTEMPT_COLUMNS = (
     ("sends", "int"),
 )
 _PUT_ATTEMPTS = f"""
-INSERT INTO payouts_attempt ({", ".join(n for n, _ in _ATTEMPT_COLUMNS)}, state, inquiries, bank_reference, bank_status,
-       bank_code, canonical_code, detail)
-SELECT v.*, 'sending', 0, '', '', '', '', '' FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in _ATTEMPT_COLUMNS)}) AS v
+INSERT INTO payouts_attempt ({", ".join(n for n, _ in _ATTEMPT_COLUMNS)},
+       state, inquiries, bank_reference, bank_status, bank_code, canonical_code, detail)
+SELECT v.*, 'sending', 0, '', '', '', '', ''
+  FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in _ATTEMPT_COLUMNS)}) AS v
 """  # noqa: S608 - column names are ours
 
 _RESEND = """
-UPDATE payouts_attempt a SET state = 'sending', sends = a.sends + 1, claim_id = v.claim_id
+UPDATE payouts_attempt a SET sends = a.sends + 1, claim_id = v.claim_id,
+       state = CASE a.state WHEN 'not_sent' THEN 'sending' ELSE a.state END
   FROM unnest(%s::text[], %s::uuid[]) AS v(id, claim_id)
  WHERE a.id = v.id AND a.state IN ('not_sent', 'unknown')
 RETURNING a.id
@@ -112,13 +151,17 @@ def insert_attempts(attempts: Sequence[Attempt]) -> None:
     if not attempts:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_PUT_ATTEMPTS, [[getattr(a, name) for a in attempts] for name, _ in _ATTEMPT_COLUMNS])
+        cursor.execute(
+            _PUT_ATTEMPTS, [[getattr(a, name) for a in attempts] for name, _ in _ATTEMPT_COLUMNS]
+        )
 
 
 def resend_attempts(attempts: Sequence[Attempt]) -> set[str]:
-    """Put attempts that never reached the bank, or that the bank does not know, on the wire again with the same key.
+    """Put attempts that never reached the bank, or that the bank does not know, on the wire again
+    with the same key.
 
-    Return the ids that were still free to be.
+    An unknown one stays unknown: even if this send is refused at the door, an earlier one may have
+    been taken. Return the ids that were still free to be sent.
     """
     if not attempts:
         return set()
@@ -149,7 +192,9 @@ UPDATE payouts_attempt a SET {", ".join(f"{n} = v.{n}" for n, _ in _OUTCOME_COLU
 
 
 def update_attempts(attempts: Sequence[Attempt]) -> None:
-    """Write what became of attempts; their payouts are locked, or compared and set, in the same transaction."""
+    """Write what became of attempts; their payouts are locked, or compared and set, in the same
+    transaction.
+    """
     if not attempts:
         return
     values = [[a.id for a in attempts]]

@@ -1,4 +1,6 @@
-"""The clock of the Python side. Tests freeze it; leases and claims never use it, they use the database's own."""
+"""The clock of the Python side. Tests freeze it; leases and claims never use it, they use the
+database's own.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

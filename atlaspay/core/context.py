@@ -20,7 +20,8 @@ class Context:
     user_id: int | None = None
 
 
-_current: ContextVar[Context] = ContextVar("atlaspay_context", default=Context())
+_UNBOUND = Context()
+_current: ContextVar[Context] = ContextVar("atlaspay_context", default=_UNBOUND)
 
 
 def current() -> Context:
@@ -45,5 +46,7 @@ def bind(**changes: object) -> Iterator[Context]:
 
 
 def set_fields(**changes: object) -> None:
-    """Set fields for the rest of this request (authentication learns the actor after the middleware began)."""
+    """Set fields for the rest of this request (authentication learns the actor after the middleware
+    began).
+    """
     _current.set(replace(_current.get(), **changes))  # type: ignore[arg-type]

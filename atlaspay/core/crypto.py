@@ -1,8 +1,8 @@
 """Encryption at rest and blind indexes for account numbers; keyed hashes for API keys.
 
-A sealed value is `version(1) key_id(1) nonce(12) ciphertext+tag`, AES-256-GCM, with `table|column|row id` as associated
-data, so that a value copied to another row does not open. Rotation: put the new key first in `ATLASPAY_DATA_KEYS`; old
-ones go on opening what they sealed.
+A sealed value is `version(1) key_id(1) nonce(12) ciphertext+tag`, AES-256-GCM, with
+`table|column|row id` as associated data, so that a value copied to another row does not open.
+Rotation: put the new key first in `ATLASPAY_DATA_KEYS`; old ones go on opening what they sealed.
 """
 
 import base64
@@ -27,7 +27,9 @@ class SealError(AtlasError):
 
 @dataclass(frozen=True)
 class KeyRing:
-    """Data keys by id, the first is the one that seals; `index_key` and `pepper` are separate secrets."""
+    """Data keys by id, the first is the one that seals; `index_key` and `pepper` are separate
+    secrets.
+    """
 
     sealing_id: int
     keys: dict[int, AESGCM]
@@ -36,7 +38,7 @@ class KeyRing:
 
 
 def parse_keys(text: str) -> list[tuple[int, bytes]]:
-    """Read `id:base64,id:base64`; ids 0-255, keys of 32 bytes. Raises ValueError with a sentence."""
+    """Read `id:base64,…`; ids 0-255, keys of 32 bytes. Raises ValueError with a sentence."""
     pairs = []
     for item in filter(None, (part.strip() for part in text.split(","))):
         key_id, _, encoded = item.partition(":")
@@ -62,7 +64,9 @@ def _ring(keys_text: str, index_text: str, pepper_text: str) -> KeyRing:
 
 def ring() -> KeyRing:
     """Return the key ring of the settings (cached)."""
-    return _ring(settings.ATLASPAY_DATA_KEYS, settings.ATLASPAY_INDEX_KEY, settings.ATLASPAY_KEY_PEPPER)
+    return _ring(
+        settings.ATLASPAY_DATA_KEYS, settings.ATLASPAY_INDEX_KEY, settings.ATLASPAY_KEY_PEPPER
+    )
 
 
 def seal(plain: bytes, *, place: str) -> bytes:
@@ -93,5 +97,7 @@ def blind_index(text: str) -> bytes:
 
 
 def keyed_hash(secret: str) -> bytes:
-    """Return the 32-byte HMAC under which an API key is stored (high-entropy input, so no password hash)."""
+    """Return the 32-byte HMAC under which an API key is stored (high-entropy input, so no password
+    hash).
+    """
     return hmac.digest(ring().pepper, secret.encode(), "sha256")

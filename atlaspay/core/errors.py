@@ -1,11 +1,15 @@
-"""Errors the whole platform shares. Knows no Django: services, rails and rules raise these, doors turn them into answers."""
+"""Errors the whole platform shares. Knows no Django: services, rails and rules raise these, doors
+turn them into answers.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 
 class FieldError(TypedDict):
-    """One fault in the caller's input: where (JSON pointer), which (stable code), what (a sentence)."""
+    """One fault in the caller's input: where (JSON pointer), which (stable code), what (a
+    sentence).
+    """
 
     pointer: str
     code: str
@@ -27,8 +31,8 @@ class UnknownCurrencyError(AtlasError):
 class ProblemError(AtlasError):
     """A refusal that a caller will read as problem+json (RFC 9457).
 
-    `code` is stable and documented; `detail` says what happened and what to do; `extra` are members of the problem
-    beside the standard ones; `headers` go with the answer (Retry-After).
+    `code` is stable and documented; `detail` says what happened and what to do; `extra` are members
+    of the problem beside the standard ones; `headers` go with the answer (Retry-After).
     """
 
     status = 400

@@ -1,7 +1,7 @@
 """History rows with an actor: who (key, user or system task), for which request, and why.
 
-`TriggerHistory` keeps django-simple-history's model, admin and diff but leaves the writing to a statement-level trigger
-of the database, which no `.update()` and no raw SQL can go around.
+`TriggerHistory` keeps django-simple-history's model, admin and diff but leaves the writing to a
+statement-level trigger of the database, which no `.update()` and no raw SQL can go around.
 """
 
 from typing import Any
@@ -34,7 +34,9 @@ class TriggerHistory(HistoricalRecords):
         kwargs.setdefault("history_id_field", models.BigAutoField())
         super().__init__(**kwargs)
 
-    def post_save(self, instance: Any, created: bool, using: str | None = None, **kwargs: Any) -> None:  # noqa: FBT001
+    def post_save(
+        self, instance: Any, created: bool, using: str | None = None, **kwargs: Any
+    ) -> None:
         """Do nothing: the trigger has written the row."""
 
     def post_delete(self, instance: Any, using: str | None = None, **kwargs: Any) -> None:

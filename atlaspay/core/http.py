@@ -1,4 +1,6 @@
-"""The session factory of all outgoing `requests` calls: timeouts always, redirects and proxies never. Knows no Django."""
+"""The session factory of all outgoing `requests` calls: timeouts always, redirects and proxies
+never. Knows no Django.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -19,8 +19,10 @@ _counter = 0
 
 
 def uuid7_int() -> int:
-    """Return a UUIDv7 (RFC 9562, method 1: 12-bit counter in rand_a) as an integer, rising within one process."""
-    global _last_ms, _counter  # noqa: PLW0603 - the generator's state is the module's
+    """Return a UUIDv7 (RFC 9562, method 1: 12-bit counter in rand_a) as an integer, rising within
+    one process.
+    """
+    global _last_ms, _counter
     with _lock:
         now_ms = time.time_ns() // 1_000_000
         if now_ms > _last_ms:

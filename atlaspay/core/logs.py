@@ -24,7 +24,9 @@ class JsonFormatter(logging.Formatter):
         for name in ("request_id", "task_id", "actor"):
             if value := getattr(bound, name):
                 line[name] = value
-        line.update({k: v for k, v in vars(record).items() if k not in _STANDARD and not k.startswith("_")})
+        line.update(
+            {k: v for k, v in vars(record).items() if k not in _STANDARD and not k.startswith("_")}
+        )
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)

@@ -20,7 +20,9 @@ class PublicIdField(models.CharField):
         super().__init__(**kwargs)
 
     def db_type(self, connection: Any) -> str:
-        """Return the type spelled in full: Django adds a second, `LIKE` index to what it knows as `varchar`."""
+        """Return the type spelled in full: Django adds a second, `LIKE` index to what it knows as
+        `varchar`.
+        """
         return f"character varying({self.max_length})"
 
     def deconstruct(self) -> Any:
@@ -40,7 +42,7 @@ class ReferenceField(models.CharField):
         super().__init__(**kwargs)
 
     def db_type(self, connection: Any) -> str:
-        """Return the type spelled in full, so that no second index is made (see `PublicIdField`)."""
+        """Return the type spelled in full: no second index (see `PublicIdField`)."""
         return f"character varying({self.max_length})"
 
     def deconstruct(self) -> Any:

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 
 from atlaspay.core.errors import CurrencyMismatchError, UnknownCurrencyError
 
-# ISO 4217 list one, minor units; the currencies a rail of ours can carry and their odd cousins for tests.
+# ISO 4217 list one, minor units; the currencies a rail of ours can carry and their odd cousins for
+# tests.
+_BY_EXPONENT = {
+    0: "CLP ISK JPY KRW VND",
+    2: "AED AUD BGN BRL CAD CHF CNY CZK DKK EUR GBP HKD HUF ILS INR "
+    "MXN MYR NOK NZD PHP PLN RON SEK SGD THB TRY USD ZAR",
+    3: "BHD JOD KWD OMR TND",
+}
 EXPONENTS: dict[str, int] = {
-    "AED": 2, "AUD": 2, "BGN": 2, "BHD": 3, "BRL": 2, "CAD": 2, "CHF": 2, "CLP": 0, "CNY": 2, "CZK": 2,
-    "DKK": 2, "EUR": 2, "GBP": 2, "HKD": 2, "HUF": 2, "ILS": 2, "INR": 2, "ISK": 0, "JOD": 3, "JPY": 0,
-    "KRW": 0, "KWD": 3, "MXN": 2, "MYR": 2, "NOK": 2, "NZD": 2, "OMR": 3, "PHP": 2, "PLN": 2, "RON": 2,
-    "SEK": 2, "SGD": 2, "THB": 2, "TND": 3, "TRY": 2, "USD": 2, "VND": 0, "ZAR": 2,
-}  # fmt: skip
+    currency: digits for digits, names in _BY_EXPONENT.items() for currency in names.split()
+}
 
 MAX_MINOR = 2**53 - 1  # exact in every JSON reader, far above any rail's limit
 

@@ -1,7 +1,7 @@
 """Nudges: after the commit, tell a worker by task name that there is work.
 
-The queue is the database. A nudge that is lost, late or doubled costs at most the sweep's second, so sending never
-raises and equal nudges within a short window are sent once.
+The queue is the database. A nudge that is lost, late or doubled costs at most the sweep's second,
+so sending never raises and equal nudges within a short window are sent once.
 """
 
 import logging

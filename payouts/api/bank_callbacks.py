@@ -1,4 +1,4 @@
-"""`POST /callbacks/<provider>/`: store the bank's message and answer 200. Nothing is believed here."""
+"""`POST /callbacks/<provider>/`: store the bank's message, answer 200. Nothing is believed here."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt

@@ -1,7 +1,8 @@
 """The law in the database: legal moves, fixed columns, history by statement, nothing deleted.
 
-The history trigger fills django-simple-history's table from the statement's transition tables; actor, reason and request
-come from `set_config(…, true)` of the unit of work, and are `sql:<role>` where somebody writes past it.
+The history trigger fills django-simple-history's table from the statement's transition tables;
+actor, reason and request come from `set_config(…, true)` of the unit of work, and are `sql:<role>`
+where somebody writes past it.
 """
 
 from django.db import migrations
@@ -26,15 +27,51 @@ MOVES = [
     ("sent", "failed"),
     ("settled", "returned"),
 ]
-FIXED = (
-    "batch_id partner_id position reference amount_minor currency recipient_name recipient_country account_type"
-    " account_bank account_sealed account_last4 account_index description metadata rail_requested execute_at submitted_at"
-).split()
-HISTORY = (
-    "id state stage rail fallback_reason version due_at deadline_at claim_id leased_until attempt_count failure_code"
-    " failure_message bank_code returned_minor event_count last_event_id screened_at reviewed_at queued_at sent_at"
-    " final_at updated_at"
-).split()
+FIXED = [
+    "batch_id",
+    "partner_id",
+    "position",
+    "reference",
+    "amount_minor",
+    "currency",
+    "recipient_name",
+    "recipient_country",
+    "account_type",
+    "account_bank",
+    "account_sealed",
+    "account_last4",
+    "account_index",
+    "description",
+    "metadata",
+    "rail_requested",
+    "execute_at",
+    "submitted_at",
+]
+HISTORY = [
+    "id",
+    "state",
+    "stage",
+    "rail",
+    "fallback_reason",
+    "version",
+    "due_at",
+    "deadline_at",
+    "claim_id",
+    "leased_until",
+    "attempt_count",
+    "failure_code",
+    "failure_message",
+    "bank_code",
+    "returned_minor",
+    "event_count",
+    "last_event_id",
+    "screened_at",
+    "reviewed_at",
+    "queued_at",
+    "sent_at",
+    "final_at",
+    "updated_at",
+]
 
 
 def _quoted(names: list[str], prefix: str = "") -> str:

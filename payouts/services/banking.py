@@ -1,15 +1,12 @@
-"""The rails of this installation, built once a process from the settings, and which of them a payout takes."""
+"""The rails of this installation, built once a process from the settings, and which of them a
+payout takes.
+"""
 
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from django.conf import settings
 
-from atlaspay.core import redis
-from payouts.models import Attempt, Payout
-from payouts.rails import base, registry, routing
-from payouts.rails.base import Capabilities, Rail
-from payouts.rails.throttle import Throttle
+from payouts.rails import registry
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,8 @@
 """Banks' callbacks: stored raw first, believed later.
 
-A callback is a hint. Its signature is verified before anything of it is read; what it says goes through the same `settlement.apply`
-as every other answer, and where it says too little the bank is asked.
+A callback is a hint. Its signature is verified before anything of it is read; what it says goes
+through the same `settlement.apply` as every other answer, and where it says too little the bank is
+asked.
 """
 
 import hashlib
@@ -23,7 +24,13 @@ from payouts.services.returns import apply_returns
 log = logging.getLogger(__name__)
 
 CHUNK = 200
-_KEPT_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "content-type", "user-agent")
+_KEPT_HEADERS = (
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "content-type",
+    "user-agent",
+)
 
 _STORE = """
 INSERT INTO payouts_bankcallback (id, rail, message_id, headers, body_sealed, state, detail, tries)
@@ -38,8 +45,8 @@ def _place(callback_id: str) -> str:
 def store(rail: str, headers: Mapping[str, str], raw: bytes) -> bool:
     """Store a message as it came; return False if the very same one is stored already.
 
-    The key is the hash of the whole message (id, signature, body), so that a forged message can never take the place of a
-    true one that carries the same id.
+    The key is the hash of the whole message (id, signature, body), so that a forged message can
+    never take the place of a true one that carries the same id.
     """
     kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
     digest = hashlib.sha256(raw)
@@ -48,23 +55,36 @@ def store(rail: str, headers: Mapping[str, str], raw: bytes) -> bool:
     callback_id = new_id("cb")
     with unit.open(reason="bank called") as work, connection.cursor() as cursor:
         cursor.execute(
-            _STORE, [callback_id, rail, digest.hexdigest(), json.dumps(kept), seal(raw, place=_place(callback_id))]
+            _STORE,
+            [
+                callback_id,
+                rail,
+                digest.hexdigest(),
+                json.dumps(kept),
+                seal(raw, place=_place(callback_id)),
+            ],
         )
         work.nudge(PROCESS_CALLBACKS)
         return cursor.rowcount == 1
 
 
 def process(*, limit: int = CHUNK) -> int:
-    """Believe what is signed, once: apply stored messages, oldest first; return how many were looked at."""
+    """Believe what is signed, once: apply stored messages, oldest first; return how many were
+    looked at.
+    """
     with unit.open(reason="bank called") as work:
         rows = list(
-            BankCallback.objects.filter(state=BankCallback.State.STORED).order_by("id").select_for_update(skip_locked=True)[:limit]
+            BankCallback.objects.filter(state=BankCallback.State.STORED)
+            .order_by("id")
+            .select_for_update(skip_locked=True)[:limit]
         )
         if not rows:
             return 0
         hints = {row.id: _read(row) for row in rows}
         wanted = {hint.end_to_end_id for found in hints.values() for hint in found}
-        attempts = {(a.rail, a.end_to_end_id): a for a in Attempt.objects.filter(end_to_end_id__in=wanted)}
+        attempts = {
+            (a.rail, a.end_to_end_id): a for a in Attempt.objects.filter(end_to_end_id__in=wanted)
+        }
         answers: dict[str, settlement.Answer] = {}
         returned: dict[str, tuple[base.ReturnHint, ...]] = {}
         ask: set[str] = set()
@@ -78,7 +98,9 @@ def process(*, limit: int = CHUNK) -> int:
                 row.attempt = attempt
                 row.state = BankCallback.State.APPLIED
                 if hint.outcome is not None:
-                    answers[f"{row.id}:{attempt.id}"] = settlement.Answer(attempt.payout_id, attempt.id, hint.outcome)
+                    answers[f"{row.id}:{attempt.id}"] = settlement.Answer(
+                        attempt.payout_id, attempt.id, hint.outcome
+                    )
                 elif not hint.returns:
                     ask.add(attempt.payout_id)
                 if hint.returns:
@@ -92,12 +114,16 @@ def process(*, limit: int = CHUNK) -> int:
 
 
 def _book(returned: Mapping[str, tuple[base.ReturnHint, ...]], ask: set[str]) -> None:
-    """Book returns of settled payouts; a return that overtook its settlement makes us ask instead."""
+    """Book returns of settled payouts; one that overtook its settlement makes us ask instead."""
     settled = set(
-        Attempt.objects.filter(payout_id__in=returned, payout__state=State.SETTLED).values_list("payout_id", flat=True)
+        Attempt.objects.filter(payout_id__in=returned, payout__state=State.SETTLED).values_list(
+            "payout_id", flat=True
+        )
     )
     ask.update(set(returned) - settled)
-    apply_returns({key: hints for key, hints in returned.items() if key in settled}, reason="bank returned")
+    apply_returns(
+        {key: hints for key, hints in returned.items() if key in settled}, reason="bank returned"
+    )
 
 
 def _ask_soon(payout_ids: set[str]) -> None:
@@ -113,7 +139,9 @@ def _ask_soon(payout_ids: set[str]) -> None:
 def _read(row: BankCallback) -> list[base.Hint]:
     try:
         raw = unseal(row.body_sealed, place=_place(row.id))
-        return banking.provider_rail(row.rail).parse_callback(row.headers, raw, received_at=row.received_at)
+        return banking.provider_rail(row.rail).parse_callback(
+            row.headers, raw, received_at=row.received_at
+        )
     except base.BadSignatureError as error:
         row.state = BankCallback.State.REFUSED
         row.detail = str(error)[:300]
@@ -121,7 +149,7 @@ def _read(row: BankCallback) -> list[base.Hint]:
     except (base.UnreadableMessageError, SealError) as error:
         row.state = BankCallback.State.BROKEN
         row.detail = str(error)[:300]
-        log.error("callback.broken", extra={"callback": row.id, "rail": row.rail})
+        log.exception("callback.broken", extra={"callback": row.id, "rail": row.rail})
     return []
 
 
@@ -129,4 +157,7 @@ def _attempt_of(
     row: BankCallback, hint: base.Hint, attempts: Mapping[tuple[str, str], Attempt]
 ) -> Attempt | None:
     names = banking.rails_of(row.rail)
-    return next((attempts[n, hint.end_to_end_id] for n in names if (n, hint.end_to_end_id) in attempts), None)
+    return next(
+        (attempts[n, hint.end_to_end_id] for n in names if (n, hint.end_to_end_id) in attempts),
+        None,
+    )

@@ -1,7 +1,8 @@
-"""What screening and officers decide about payouts. Compliance calls this; payouts never look the other way.
+"""What screening and officers decide about payouts. Compliance calls this; payouts never look the
+other way.
 
-`judge` and `record` run inside the unit's transaction, so that a verdict and its run, or a decision and its receipt, commit
-with the state they explain or not at all.
+`judge` and `record` run inside the unit's transaction, so that a verdict and its run, or a decision
+and its receipt, commit with the state they explain or not at all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -74,7 +75,9 @@ Record = Callable[[Sequence[Change]], None]
 
 
 def make_ready(payout: Payout, work: Work, *, restart_budget: bool) -> None:
-    """Set due time and budget of a payout that was just let into the queue; a scheduled one waits for its time."""
+    """Set due time and budget of a payout that was just let into the queue; a scheduled one waits
+    for its time.
+    """
     budget = timedelta(seconds=settings.ATLASPAY_PAYOUT_BUDGET_S)
     payout.queued_at = work.now
     payout.due_at = work.now
@@ -89,16 +92,21 @@ def make_ready(payout: Payout, work: Work, *, restart_budget: bool) -> None:
 def screen_waiting(judge: Judge, *, limit: int = 1000) -> int:
     """Screen up to `limit` payouts that wait for it, oldest first; return how many.
 
-    Locks them with SKIP LOCKED for the length of the transaction. `judge` returns one verdict a payout, in order, and
-    writes its own rows. Repeating is safe: a payout leaves the state with its verdict.
+    Locks them with SKIP LOCKED for the length of the transaction. `judge` returns one verdict a
+    payout, in order, and writes its own rows. Repeating is safe: a payout leaves the state with its
+    verdict.
     """
     with unit.open(reason="screening") as work:
-        payouts = work.claim(Payout.objects.filter(state=State.SCREENING).order_by("due_at", "id")[:limit])
+        payouts = work.claim(
+            Payout.objects.filter(state=State.SCREENING).order_by("due_at", "id")[:limit]
+        )
         if not payouts:
             return 0
         for payout, verdict in zip(payouts, judge(payouts), strict=True):
             if verdict.payout_id != payout.id:
-                raise ValueError(f"the verdict for {verdict.payout_id} came in the place of {payout.id}")
+                raise ValueError(
+                    f"the verdict for {verdict.payout_id} came in the place of {payout.id}"
+                )
             payout.screened_at = work.now
             if verdict.is_clear:
                 payout.clear()
@@ -112,7 +120,9 @@ def screen_waiting(judge: Judge, *, limit: int = 1000) -> int:
 
 
 def hold(payout_ids: Sequence[str], *, record: Record) -> list[Change]:
-    """Take payouts that are queued and not yet sent back for review (a list changed); others are left alone."""
+    """Take payouts that are queued and not yet sent back for review (a list changed); others are
+    left alone.
+    """
     with unit.open() as work:
         changes = []
         for payout in work.lock(payout_ids):
@@ -132,7 +142,8 @@ def approve(
 ) -> list[Change]:
     """Let payouts in review go: in_review -> queued, with a fresh time budget.
 
-    All or nothing: raises StaleFormError if one is no longer as the officer saw it, NotFoundError for an unknown id.
+    All or nothing: raises StaleFormError if one is no longer as the officer saw it, NotFoundError
+    for an unknown id.
     """
     with unit.open() as work:
         changes = []
@@ -155,7 +166,8 @@ def reject(
     expected_versions: Mapping[str, int] | None = None,
     record: Record,
 ) -> list[Change]:
-    """Refuse payouts in review: in_review -> failed, funds released, `partner_message` told to the partner.
+    """Refuse payouts in review: in_review -> failed, funds released, `partner_message` told to the
+    partner.
 
     All or nothing, as `approve`.
     """
@@ -175,7 +187,9 @@ def reject(
         return changes
 
 
-def _in_review(work: Work, payout_ids: Sequence[str], expected_versions: Mapping[str, int] | None) -> list[Payout]:
+def _in_review(
+    work: Work, payout_ids: Sequence[str], expected_versions: Mapping[str, int] | None
+) -> list[Payout]:
     payouts = work.lock(payout_ids)
     if missing := set(payout_ids) - {p.id for p in payouts}:
         raise NotFoundError(f"No payout {min(missing)}.")

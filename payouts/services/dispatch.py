@@ -1,7 +1,8 @@
 """Sending: claim, commit, call with no transaction open, absorb what comes back.
 
-One loop a process keeps many calls in flight; the database is touched in sets between them. The queue is the table: several
-processes claim with SKIP LOCKED, a lease and a fencing token, and a killed one loses nothing but the lease's seconds.
+One loop a process keeps many calls in flight; the database is touched in sets between them. The
+queue is the table: several processes claim with SKIP LOCKED, a lease and a fencing token, and a
+killed one loses nothing but the lease's seconds.
 """
 
 import queue
@@ -25,7 +26,6 @@ from payouts.rails.throttle import Throttle
 from payouts.services import banking, rails_control, settlement, unit
 from payouts.vault import open_account
 
-
 CHUNK = 250
 GATHER_S = 0.02
 IDLE_CLAIM_S = 0.05
@@ -43,12 +43,14 @@ class Sending:
 
 
 def bank_key(payout_id: str, number: int) -> str:
-    """Return the idempotency key of an attempt: the same whenever it is asked for, another for each number."""
+    """Return the idempotency key of an attempt: the same whenever it is asked for, another for each
+    number.
+    """
     return str(uuid.uuid5(KEY_SPACE, f"{payout_id}:{number}"))
 
 
 def order_of(payout: Payout, attempt: Attempt) -> base.Order:
-    """Make what goes on the wire. Holds the account in plain text: hand it to the rail and drop it."""
+    """Make what goes on the wire. Holds the account in plain text: hand it over and drop it."""
     return base.Order(
         attempt_id=attempt.id,
         payout_id=payout.id,
@@ -66,15 +68,19 @@ def order_of(payout: Payout, attempt: Attempt) -> base.Order:
 
 
 def claim(rails: Sequence[str], limit: int) -> list[Sending]:
-    """Claim due payouts of these rails, oldest deadline first; when this returns their attempts are committed.
+    """Claim due payouts of these rails, oldest deadline first; when this returns their attempts are
+    committed.
 
-    queued -> sending with lease and token. An attempt that never reached the bank goes out again under its own key.
+    queued -> sending with lease and token. An attempt that never reached the bank goes out again
+    under its own key.
     """
     lease = timedelta(seconds=settings.ATLASPAY_LEASE_S)
     token = uuid.uuid4()
     with unit.open(reason="dispatch") as work:
         waiting = Payout.objects.filter(state=State.QUEUED, due_at__lte=work.now, rail__in=rails)
-        if paused := list(Partner.objects.filter(status=Partner.Status.PAUSED).values_list("id", flat=True)):
+        if paused := list(
+            Partner.objects.filter(status=Partner.Status.PAUSED).values_list("id", flat=True)
+        ):
             waiting = waiting.exclude(partner_id__in=paused)
         payouts = work.claim(waiting.order_by("deadline_at", "id")[:limit])
         if not payouts:
@@ -82,7 +88,8 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
         again = {
             a.payout_id: a
             for a in Attempt.objects.filter(
-                payout_id__in=[p.id for p in payouts if p.attempt_count], state=Attempt.State.NOT_SENT
+                payout_id__in=[p.id for p in payouts if p.attempt_count],
+                state=Attempt.State.NOT_SENT,
             )
         }
         sendings, fresh = [], []
@@ -105,7 +112,9 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
             sendings.append(Sending(payout, attempt, order))
             work.change(payout)
         writes.insert_attempts(fresh)
-        writes.resend_attempts([s.attempt for s in sendings if s.payout.id in again and s.attempt not in fresh])
+        writes.resend_attempts(
+            [s.attempt for s in sendings if s.payout.id in again and s.attempt not in fresh]
+        )
     return sendings
 
 
@@ -153,13 +162,17 @@ class Wire:
             self.answers.put((sending, outcome))
 
     def gather(self, *, most: int, wait_s: float) -> list[tuple[Sending, base.Outcome]]:
-        """Return answers: waits up to `wait_s` for the first, then takes what comes within a short moment."""
+        """Return answers: waits up to `wait_s` for the first, then takes what comes within a short
+        moment.
+        """
         found: list[tuple[Sending, base.Outcome]] = []
         until = time.monotonic() + wait_s
         while len(found) < most and self.in_flight:
             left = until - time.monotonic()
             try:
-                found.append(self.answers.get(timeout=left) if left > 0 else self.answers.get_nowait())
+                found.append(
+                    self.answers.get(timeout=left) if left > 0 else self.answers.get_nowait()
+                )
             except queue.Empty:
                 break
             self.in_flight -= 1
@@ -174,8 +187,9 @@ _running: set[object] = set()
 def run(*, slice_s: float = 5.0) -> int:
     """Send what is due, for about `slice_s` seconds; return how many answers were absorbed.
 
-    Answers that take longer than the rest are absorbed by a thread of their own, so that a bank that hangs on one payout
-    keeps no worker from the others; if the process dies meanwhile, the lease ends and the bank is asked.
+    Answers that take longer than the rest are absorbed by a thread of their own, so that a bank
+    that hangs on one payout keeps no worker from the others; if the process dies meanwhile, the
+    lease ends and the bank is asked.
     """
     absorbed = 0
     for throttle, rails in banking.lanes():
@@ -223,7 +237,9 @@ def _run_lane(throttle: Throttle, rails: Sequence[str], slice_s: float) -> int:
 
 
 def _hand_over(throttle: Throttle, wire: Wire) -> None:
-    """Let a thread wait for the calls that hang; it ends when the last of them has answered or timed out."""
+    """Let a thread wait for the calls that hang; it ends when the last of them has answered or
+    timed out.
+    """
     actor = context.actor()
 
     def finish() -> None:
@@ -238,11 +254,18 @@ def _hand_over(throttle: Throttle, wire: Wire) -> None:
     threading.Thread(target=finish, name="stragglers", daemon=True).start()
 
 
-def absorb(throttle: Throttle, answers: Sequence[tuple[Sending, base.Outcome]]) -> settlement.Report:
-    """Steer the throttle by what the bank said, write the outcomes, pause rails whose set-up was refused."""
+def absorb(
+    throttle: Throttle, answers: Sequence[tuple[Sending, base.Outcome]]
+) -> settlement.Report:
+    """Steer the throttle by what the bank said, write the outcomes, pause rails whose set-up was
+    refused.
+    """
     _steer(throttle, [outcome for _, outcome in answers])
     report = settlement.apply(
-        [settlement.Answer(s.payout.id, s.attempt.id, outcome, s.payout, s.attempt) for s, outcome in answers],
+        [
+            settlement.Answer(s.payout.id, s.attempt.id, outcome, s.payout, s.attempt)
+            for s, outcome in answers
+        ],
         reason="bank answered",
     )
     for rail, why in report.pause.items():
@@ -255,10 +278,11 @@ def _steer(throttle: Throttle, outcomes: Sequence[base.Outcome]) -> None:
     limited = [o for o in outcomes if isinstance(o, base.RateLimited)]
     throttle.release(len(outcomes))
     throttle.report(
-        successes=sum(isinstance(o, base.Settled | base.Accepted | base.Rejected | base.Blocked) for o in outcomes),
+        successes=sum(
+            isinstance(o, base.Settled | base.Accepted | base.Rejected | base.Blocked)
+            for o in outcomes
+        ),
         limited=len(limited),
         retry_after_s=max((o.retry_after_s or 0.0 for o in limited), default=0.0) or None,
         errors=sum(isinstance(o, base.Unavailable | base.Unknown) for o in outcomes),
     )
-
-

@@ -1,7 +1,8 @@
-"""Asking the bank: unknown outcomes on their schedule, lost leases, and transfers whose callback never came.
+"""Asking the bank: unknown outcomes on their schedule, lost leases, and transfers whose callback
+never came.
 
-A look-up is a read; it may be repeated for ever. Only an attempt the bank definitely does not know is sent again, and then
-under the same key.
+A look-up is a read; it may be repeated for ever. Only an attempt the bank definitely does not know
+is sent again, and then under the same key.
 """
 
 import uuid
@@ -24,13 +25,17 @@ _OPEN = [Attempt.State.SENDING, Attempt.State.UNKNOWN, Attempt.State.ACCEPTED]
 
 
 def run(state: State, *, limit: int = CHUNK) -> int:
-    """Ask about due payouts in SENDING (outcome unknown, or lease lost) or SENT (no callback yet); return how many."""
+    """Ask about due payouts in SENDING (outcome unknown, or lease lost) or SENT (no callback yet);
+    return how many.
+    """
     claimed = _claim(state, limit)
     if not claimed:
         return 0
     orders = {attempt.id: order_of(payout, attempt) for payout, attempt in claimed}
     with ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry") as pool:
-        outcomes = list(pool.map(lambda a: banking.rail(a.rail).lookup(orders[a.id]), [a for _, a in claimed]))
+        outcomes = list(
+            pool.map(lambda a: banking.rail(a.rail).lookup(orders[a.id]), [a for _, a in claimed])
+        )
     answers = [
         settlement.Answer(payout.id, attempt.id, outcome)
         for (payout, attempt), outcome in zip(claimed, outcomes, strict=True)
@@ -42,12 +47,15 @@ def run(state: State, *, limit: int = CHUNK) -> int:
 
 def _claim(state: State, limit: int) -> list[tuple[Payout, Attempt]]:
     with unit.open(reason="inquiry") as work:
-        due = Payout.objects.filter(state=state, due_at__lte=work.now).order_by("due_at", "id")[:limit]
+        due = Payout.objects.filter(state=state, due_at__lte=work.now).order_by("due_at", "id")[
+            :limit
+        ]
         payouts = {p.id: p for p in work.claim(due)}
         attempts = list(Attempt.objects.filter(payout_id__in=payouts, state__in=_OPEN))
         for attempt in attempts:
             payout = payouts[attempt.payout_id]
-            # Whoever held the lease is gone or late: from here on nobody may take a refusal at the door for "not sent".
+            # Whoever held the lease is gone or late: from here on nobody may take a refusal at the
+            # door for "not sent".
             if attempt.state == Attempt.State.SENDING:
                 attempt.state = Attempt.State.UNKNOWN
             attempt.inquiries += 1
@@ -59,11 +67,14 @@ def _claim(state: State, limit: int) -> list[tuple[Payout, Attempt]]:
 
 
 def resend(pairs: Sequence[tuple[Payout, Attempt]]) -> None:
-    """Put attempts the bank definitely does not know on the wire again, under the same key, where it promises one object a key."""
+    """Put attempts the bank definitely does not know on the wire again, under the same key, where
+    it promises one object a key.
+    """
     sendable = [
         (payout, attempt)
         for payout, attempt in pairs
-        if banking.rail(attempt.rail).capabilities().one_object_per_key and not rails_control.is_paused(attempt.rail)
+        if banking.rail(attempt.rail).capabilities().one_object_per_key
+        and not rails_control.is_paused(attempt.rail)
     ]
     if not sendable:
         return
@@ -71,7 +82,10 @@ def resend(pairs: Sequence[tuple[Payout, Attempt]]) -> None:
         locked = {p.id for p in work.lock(p.id for p, _ in sendable) if p.state == State.SENDING}
         free = writes.resend_attempts([a for p, a in sendable if p.id in locked])
     sending = [(payout, attempt) for payout, attempt in sendable if attempt.id in free]
-    calls = [fanout.submit(_submit(attempt.rail, order_of(payout, attempt))) for payout, attempt in sending]
+    calls = [
+        fanout.submit(_submit(attempt.rail, order_of(payout, attempt)))
+        for payout, attempt in sending
+    ]
     settlement.apply(
         [
             settlement.Answer(payout.id, attempt.id, call.result())

@@ -1,4 +1,6 @@
-"""Money that comes back after settlement: a linked Return and new postings, never an edit of what was."""
+"""Money that comes back after settlement: a linked Return and new postings, never an edit of what
+was.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -16,7 +18,9 @@ log = logging.getLogger(__name__)
 
 
 def apply_returns(returned: Mapping[str, tuple[ReturnHint, ...]], *, reason: str) -> int:
-    """Book returns by payout id; return how many were new. Safe to repeat: a bank reference is booked once a rail."""
+    """Book returns by payout id; return how many were new. Safe to repeat: a bank reference is
+    booked once a rail.
+    """
     if not returned:
         return 0
     booked = 0
@@ -39,7 +43,12 @@ def _book(work: Work, payout: Payout, hint: ReturnHint) -> int:
         # Booked nowhere on a guess: reconciliation shows it as theirs only until a person looks.
         log.critical(
             "bank.return_does_not_fit",
-            extra={"payout": payout.id, "state": payout.state, "return": hint.bank_reference, "left_minor": left_minor},
+            extra={
+                "payout": payout.id,
+                "state": payout.state,
+                "return": hint.bank_reference,
+                "left_minor": left_minor,
+            },
         )
         return 0
     canonical = codes.resolve(hint.bank_code, codes.ISO, codes.NACHA, source=payout.rail).canonical

@@ -1,7 +1,9 @@
-"""What a bank's answer means for a payout, whoever brought it: the call itself, a callback, an inquiry, a person.
+"""What a bank's answer means for a payout, whoever brought it: the call itself, a callback, an
+inquiry, a person.
 
-`apply` absorbs many answers in one unit. The rule that protects money: only a definite refusal lets another attempt be made,
-and never while one is alive (the schema refuses a second live attempt as well).
+`apply` absorbs many answers in one unit. The rule that protects money: only a definite refusal lets
+another attempt be made, and never while one is alive (the schema refuses a second live attempt as
+well).
 """
 
 import logging
@@ -9,7 +11,6 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-
 
 from django.db import OperationalError
 from psycopg.errors import DeadlockDetected
@@ -26,7 +27,8 @@ from payouts.services.unit import Work
 
 log = logging.getLogger(__name__)
 
-# After the first silence the bank is asked again at these ages of the question, in seconds (design: rails).
+# After the first silence the bank is asked again at these ages of the question, in seconds (design:
+# rails).
 INQUIRY_DELAYS_S = (1, 4, 10, 30, 75, 60, 120)
 UNKNOWN_AFTER = timedelta(minutes=5)
 LATE_INQUIRY = timedelta(minutes=10)
@@ -46,14 +48,17 @@ class Answer:
     payout_id: str
     attempt_id: str
     outcome: base.Outcome
-    # Objects as claimed; given by whoever still holds them, so that the fast path need not read again.
+    # Objects as claimed; given by whoever still holds them, so that the fast path need not read
+    # again.
     payout: Payout | None = None
     attempt: Attempt | None = None
 
 
 @dataclass(slots=True)
 class Report:
-    """What `apply` did, in numbers and ids; `resend` are attempts the bank definitely does not know."""
+    """What `apply` did, in numbers and ids; `resend` are attempts the bank definitely does not
+    know.
+    """
 
     moved: int = 0
     resend: list[str] = field(default_factory=list)
@@ -63,8 +68,9 @@ class Report:
 def apply(answers: Sequence[Answer], *, reason: str) -> Report:
     """Absorb answers in one unit: transition, attempt row, ledger, event.
 
-    Tries with the objects the caller holds (compare and set on state and version); if anybody moved one of them since,
-    all are locked and read again. Safe to repeat: an answer that tells nothing new changes nothing.
+    Tries with the objects the caller holds (compare and set on state and version); if anybody moved
+    one of them since, all are locked and read again. Safe to repeat: an answer that tells nothing
+    new changes nothing.
     """
     if not answers:
         return Report()
@@ -75,7 +81,9 @@ def apply(answers: Sequence[Answer], *, reason: str) -> Report:
                 work.adopt(p for p, _, _ in claimed)
                 report, returned = _absorb_all(work, claimed)
         except (LostRaceError, OperationalError) as error:
-            if isinstance(error, OperationalError) and not isinstance(error.__cause__, DeadlockDetected):
+            if isinstance(error, OperationalError) and not isinstance(
+                error.__cause__, DeadlockDetected
+            ):
                 raise
             log.info("settlement.reread", extra={"answers": len(answers)})
         else:
@@ -121,7 +129,9 @@ def _note(work: Work, attempt: Attempt, outcome: base.Outcome) -> None:
     attempt.detail = (outcome.detail or attempt.detail)[:300]
 
 
-def _absorb(work: Work, payout: Payout, attempt: Attempt, outcome: base.Outcome, report: Report) -> None:
+def _absorb(
+    work: Work, payout: Payout, attempt: Attempt, outcome: base.Outcome, report: Report
+) -> None:
     is_new = (outcome.bank_status, outcome.bank_code) != (attempt.bank_status, attempt.bank_code)
     _note(work, attempt, outcome)
     match outcome:
@@ -132,10 +142,14 @@ def _absorb(work: Work, payout: Payout, attempt: Attempt, outcome: base.Outcome,
         case base.Blocked():
             _accept(work, payout, attempt, Stage.BLOCKED)
             if is_new:
-                log.error("payout.blocked_at_bank", extra={"payout": payout.id, "attempt": attempt.id})
+                log.error(
+                    "payout.blocked_at_bank", extra={"payout": payout.id, "attempt": attempt.id}
+                )
         case base.Rejected():
             _refuse(work, payout, attempt, outcome)
-        case base.RateLimited() | base.Unavailable() | base.ConfigError() if attempt.state == Attempt.State.SENDING:
+        case base.RateLimited() | base.Unavailable() | base.ConfigError() if (
+            attempt.state == Attempt.State.SENDING
+        ):
             _not_sent(work, payout, attempt, outcome, report)
         case base.NotFound():
             _not_found(work, payout, attempt, report)
@@ -158,7 +172,9 @@ def _accept(work: Work, payout: Payout, attempt: Attempt, stage: Stage) -> None:
     attempt.state = Attempt.State.ACCEPTED
     _release_lease(payout)
     age = (work.now - attempt.started_at).total_seconds()
-    payout.due_at = work.now + timedelta(seconds=next((d for d in POLL_DELAYS_S if d > age), POLL_DELAYS_S[-1]))
+    payout.due_at = work.now + timedelta(
+        seconds=next((d for d in POLL_DELAYS_S if d > age), POLL_DELAYS_S[-1])
+    )
     if payout.state == State.SENDING:
         payout.accept()
         payout.stage = stage
@@ -200,13 +216,15 @@ def _next_try(work: Work, payout: Payout, outcome: base.Rejected) -> float | Non
     left_s = (payout.deadline_at - work.now).total_seconds()
     if outcome.retry_class == base.RetryClass.RETRY_NEW:
         step = min(payout.attempt_count, len(RETRY_DELAYS_S)) - 1
-        delay_s = RETRY_DELAYS_S[step] * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, no secret
+        delay_s = RETRY_DELAYS_S[step] * random.uniform(0.8, 1.2)
         if payout.attempt_count <= len(RETRY_DELAYS_S) and delay_s < left_s:
             return delay_s
         code = failures.RETRIES_EXHAUSTED
     elif outcome.retry_class == base.RetryClass.REROUTE and left_s > 0:
         if other := next_rail(payout):
-            payout.fallback_reason = f"{payout.rail} refused: {outcome.canonical} ({outcome.bank_code})"[:140]
+            payout.fallback_reason = (
+                f"{payout.rail} refused: {outcome.canonical} ({outcome.bank_code})"[:140]
+            )
             payout.rail = other
             return 0.0
     elif outcome.retry_class == base.RetryClass.HOLD:
@@ -217,13 +235,15 @@ def _next_try(work: Work, payout: Payout, outcome: base.Rejected) -> float | Non
     return None
 
 
-def _not_sent(work: Work, payout: Payout, attempt: Attempt, outcome: base.Outcome, report: Report) -> None:
+def _not_sent(
+    work: Work, payout: Payout, attempt: Attempt, outcome: base.Outcome, report: Report
+) -> None:
     """The bank never took it: same attempt, same key, a little later. Spends no attempt."""
     attempt.state = Attempt.State.NOT_SENT
     payout.requeue()
     _release_lease(payout)
     asked = getattr(outcome, "retry_after_s", None) or 0.0
-    delay_s = max(BUSY_DELAY_S, min(asked, 60.0)) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, no secret
+    delay_s = max(BUSY_DELAY_S, min(asked, 60.0)) * random.uniform(0.5, 1.5)
     payout.due_at = work.now + timedelta(seconds=delay_s)
     if isinstance(outcome, base.ConfigError):
         report.pause[payout.rail] = outcome.detail or "the bank refused our credential or set-up"
@@ -257,7 +277,9 @@ def _unknown(work: Work, payout: Payout, attempt: Attempt) -> None:
 
 
 def _not_found(work: Work, payout: Payout, attempt: Attempt, report: Report) -> None:
-    """The bank definitely has no such key. Early it may still be on its way in; later the same key is sent again."""
+    """The bank definitely has no such key. Early it may still be on its way in; later the same key
+    is sent again.
+    """
     if attempt.state == Attempt.State.ACCEPTED:
         log.critical("bank.forgot_transfer", extra={"payout": payout.id, "attempt": attempt.id})
     elif attempt.inquiries >= RESEND_AFTER_INQUIRIES and payout.stage != Stage.OUTCOME_UNKNOWN:
@@ -266,8 +288,14 @@ def _not_found(work: Work, payout: Payout, attempt: Attempt, report: Report) -> 
 
 
 def _absorb_late(work: Work, payout: Payout, attempt: Attempt, outcome: base.Outcome) -> None:
-    """An answer about an attempt that is closed here: usually an echo, else a contradiction that a person must see."""
-    if attempt.state == Attempt.State.NOT_SENT and payout.state == State.QUEUED and _says_bank_has_it(outcome):
+    """An answer about an attempt that is closed here: usually an echo, else a contradiction that a
+    person must see.
+    """
+    if (
+        attempt.state == Attempt.State.NOT_SENT
+        and payout.state == State.QUEUED
+        and _says_bank_has_it(outcome)
+    ):
         # It was taken after all. Same key, so no second payment: go and ask.
         payout.begin_send()
         payout.stage = Stage.INQUIRY
@@ -275,14 +303,23 @@ def _absorb_late(work: Work, payout: Payout, attempt: Attempt, outcome: base.Out
         attempt.state = Attempt.State.UNKNOWN
         work.change(payout)
         return
-    contradiction = (attempt.state != Attempt.State.SETTLED and isinstance(outcome, base.Settled)) or (
-        attempt.state == Attempt.State.SETTLED and isinstance(outcome, base.Rejected)
-    )
+    contradiction = (
+        attempt.state != Attempt.State.SETTLED and isinstance(outcome, base.Settled)
+    ) or (attempt.state == Attempt.State.SETTLED and isinstance(outcome, base.Rejected))
     if contradiction:
-        attempt.detail = f"CONTRADICTION: closed as {attempt.state}, the bank now says {outcome.bank_status}"[:300]
+        attempt.detail = (
+            f"CONTRADICTION: closed as {attempt.state}, the bank now says {outcome.bank_status}"[
+                :300
+            ]
+        )
         log.critical(
             "bank.contradiction",
-            extra={"payout": payout.id, "attempt": attempt.id, "closed": attempt.state, "bank": outcome.bank_status},
+            extra={
+                "payout": payout.id,
+                "attempt": attempt.id,
+                "closed": attempt.state,
+                "bank": outcome.bank_status,
+            },
         )
 
 
@@ -294,5 +331,3 @@ def _release_lease(payout: Payout) -> None:
     payout.claim_id = None
     payout.leased_until = None
     payout.due_at = None
-
-

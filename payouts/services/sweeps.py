@@ -1,4 +1,6 @@
-"""What no message wakes: payouts that waited too long, batches that reached their end, alarms by age."""
+"""What no message wakes: payouts that waited too long, batches that reached their end, alarms by
+age.
+"""
 
 import logging
 from datetime import timedelta
@@ -19,11 +21,19 @@ log = logging.getLogger(__name__)
 
 CHUNK = 500
 # A waiting payout this much later than planned is somebody's work; seconds by state.
-ALARM_AGES_S = {State.SCREENING: 60, State.QUEUED: 300, State.SENDING: 600, State.SENT: 3600, State.IN_REVIEW: 24 * 3600}
+ALARM_AGES_S = {
+    State.SCREENING: 60,
+    State.QUEUED: 300,
+    State.SENDING: 600,
+    State.SENT: 3600,
+    State.IN_REVIEW: 24 * 3600,
+}
 
 
 def expire_queued(*, limit: int = CHUNK) -> int:
-    """Fail payouts that never reached a bank within the queue's limit; nothing of theirs is on the wire."""
+    """Fail payouts that never reached a bank within the queue's limit; nothing of theirs is on the
+    wire.
+    """
     oldest = timedelta(seconds=settings.ATLASPAY_QUEUE_EXPIRY_S)
     with unit.open(reason="queue limit reached") as work:
         late = Payout.objects.filter(state=State.QUEUED, deadline_at__lt=work.now - oldest)
@@ -51,16 +61,21 @@ def complete_batches(*, limit: int = CHUNK) -> int:
         counters = counters_of([batch.id for batch in done])
         for batch in done:
             batch.completed_at = work.now
-            work.emit_batch("batch.completed", batch, batch_public(batch, counters.get(batch.id, {})))
+            work.emit_batch(
+                "batch.completed", batch, batch_public(batch, counters.get(batch.id, {}))
+            )
     return len(done)
 
 
 def sound_alarms() -> dict[str, int]:
-    """Log one line for each state in which something waits longer than it should; return the ages in seconds."""
+    """Log one line for each state in which something waits longer than it should; return the ages
+    in seconds.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT state, extract(epoch FROM clock_timestamp() - min(updated_at))::int FROM payouts_payout"
-            " WHERE state = ANY(%s) AND (due_at IS NULL OR due_at < clock_timestamp()) GROUP BY state",
+            "SELECT state, extract(epoch FROM clock_timestamp() - min(updated_at))::int"
+            "  FROM payouts_payout WHERE state = ANY(%s)"
+            "   AND (due_at IS NULL OR due_at < clock_timestamp()) GROUP BY state",
             [[str(state) for state in ALARM_AGES_S]],
         )
         ages = {state: age for state, age in cursor.fetchall() if age > ALARM_AGES_S[State(state)]}

@@ -1,7 +1,8 @@
 """The unit of work: the only place that opens a transaction which changes payouts.
 
-One step = state + history + postings + outbox, for one payout or a thousand: rows are locked in id order, the FSM decides on
-objects in memory, and everything is written by one statement a table when the block ends. No network inside.
+One step = state + history + postings + outbox, for one payout or a thousand: rows are locked in id
+order, the FSM decides on objects in memory, and everything is written by one statement a table when
+the block ends. No network inside.
 """
 
 from collections import defaultdict
@@ -48,15 +49,23 @@ class Work:
 
     def lock(self, ids: Iterable[str]) -> list[Payout]:
         """Lock payouts in id order and return them; unknown ids are simply not there."""
-        rows = Payout.objects.filter(id__in=sorted(set(ids))).select_for_update(of=("self",)).order_by("id")
+        rows = (
+            Payout.objects.filter(id__in=sorted(set(ids)))
+            .select_for_update(of=("self",))
+            .order_by("id")
+        )
         return self.adopt(rows)
 
     def claim(self, rows: Any) -> list[Payout]:
-        """Lock what a queryset finds and nobody else holds (`SKIP LOCKED`); the queryset is ordered and sliced."""
+        """Lock what a queryset finds and nobody else holds (`SKIP LOCKED`); the queryset is ordered
+        and sliced.
+        """
         return self.adopt(rows.select_for_update(skip_locked=True, of=("self",)))
 
     def adopt(self, payouts: Iterable[Payout]) -> list[Payout]:
-        """Remember the state and version of payouts as they were read; the write compares against them."""
+        """Remember the state and version of payouts as they were read; the write compares against
+        them.
+        """
         listed = list(payouts)
         for payout in listed:
             self._loaded[payout.id] = (payout.state, payout.version)
@@ -65,7 +74,9 @@ class Work:
     # --- what is to be written ---
 
     def change(self, payout: Payout) -> None:
-        """Write this payout, which this unit has loaded; it has been moved by transitions or had columns set."""
+        """Write this payout, which this unit has loaded; it has been moved by transitions or had
+        columns set.
+        """
         if payout.id not in self._loaded:
             raise LostRaceError(f"{payout.id} was not loaded by this unit")
         old_state, old_version = self._loaded[payout.id]
@@ -97,7 +108,9 @@ class Work:
         self._events.append(events.batch_event(event_type, batch, data))
 
     def insert_batch(self, batch: Batch, payouts: Sequence[Payout]) -> None:
-        """Insert a batch (unless a worker is taking in one that is stored) and its payouts, one statement each."""
+        """Insert a batch (unless a worker is taking in one that is stored) and its payouts, one
+        statement each.
+        """
         if batch._state.adding:
             batch.save(force_insert=True)
         else:
@@ -111,7 +124,9 @@ class Work:
         self._tasks.add(task_name)
 
     def flush(self) -> None:
-        """Write all of it. Raises LostRaceError if a row is not as it was loaded; the transaction rolls back."""
+        """Write all of it. Raises LostRaceError if a row is not as it was loaded; the transaction
+        rolls back.
+        """
         if self.changed:
             ordered = [self.changed[key] for key in sorted(self.changed)]
             lost = writes.update_payouts(ordered, self._loaded, now=self.now)
@@ -119,7 +134,8 @@ class Work:
                 raise LostRaceError(f"{len(lost)} payouts changed meanwhile, first {min(lost)}")
         if self._batches:
             Batch.objects.bulk_update(
-                [self._batches[key] for key in sorted(self._batches)], ["event_count", "last_event_id"]
+                [self._batches[key] for key in sorted(self._batches)],
+                ["event_count", "last_event_id", "completed_at"],
             )
         if self._lines:
             post_all([JournalDraft(kind, lines) for kind, lines in sorted(self._lines.items())])
@@ -130,13 +146,17 @@ class Work:
 
 
 @contextmanager
-def open(*, reason: str = "") -> Iterator[Work]:  # noqa: A001 - read as `unit.open()`
-    """Open the transaction, tell the database who acts and why, and write the work when the block ends."""
+def open(*, reason: str = "") -> Iterator[Work]:
+    """Open the transaction, tell the database who acts and why, and write the work when the block
+    ends.
+    """
     bound = context.current()
     with transaction.atomic():
         with connection.cursor() as cursor:
             user_id = "" if bound.user_id is None else str(bound.user_id)
-            cursor.execute(_CONTEXT, [bound.actor, reason or bound.reason, bound.request_id, user_id])
+            cursor.execute(
+                _CONTEXT, [bound.actor, reason or bound.reason, bound.request_id, user_id]
+            )
             now = cursor.fetchone()[-1]
         work = Work(now)
         yield work
