@@ -139,7 +139,7 @@ def _ask_soon(payout_ids: set[str]) -> None:
 def _read(row: BankCallback) -> list[base.Hint]:
     try:
         raw = unseal(row.body_sealed, place=_place(row.id))
-        return banking.provider_rail(row.rail).parse_callback(
+        return banking.rails().of_provider(row.rail)[0].parse_callback(
             row.headers, raw, received_at=row.received_at
         )
     except base.BadSignatureError as error:
@@ -156,7 +156,7 @@ def _read(row: BankCallback) -> list[base.Hint]:
 def _attempt_of(
     row: BankCallback, hint: base.Hint, attempts: Mapping[tuple[str, str], Attempt]
 ) -> Attempt | None:
-    names = banking.rails_of(row.rail)
+    names = [rail.name for rail in banking.rails().of_provider(row.rail)]
     return next(
         (attempts[n, hint.end_to_end_id] for n in names if (n, hint.end_to_end_id) in attempts),
         None,

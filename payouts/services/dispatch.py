@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connections
+from django.db.models.functions import Now
 
 from atlaspay.core import context, fanout
 from partners.models import Partner
@@ -65,6 +66,12 @@ def order_of(payout: Payout, attempt: Attempt) -> base.Order:
         account=open_account(payout),
         description=payout.description,
     )
+
+
+def due(rails: Sequence[str], limit: int) -> int:
+    """Return how many payouts of these rails are due, counting to `limit`; locks nothing."""
+    waiting = Payout.objects.filter(state=State.QUEUED, due_at__lte=Now(), rail__in=rails)
+    return waiting.order_by("deadline_at", "id")[:limit].count()
 
 
 def claim(rails: Sequence[str], limit: int) -> list[Sending]:
@@ -210,15 +217,16 @@ def _run_lane(throttle: Throttle, rails: Sequence[str], slice_s: float) -> int:
         now = time.monotonic()
         wait_s = IDLE_CLAIM_S
         if next_claim <= now < ends and room - wire.in_flight >= refill_at:
-            grant = throttle.take(min(room - wire.in_flight, CHUNK))
+            wanted = due(rails, min(room - wire.in_flight, CHUNK))
+            if not wanted and not wire.in_flight:
+                return absorbed
+            grant = throttle.take(wanted)
             sendings = claim(rails, grant.granted) if grant.granted else []
-            throttle.release(grant.granted - len(sendings), unused=True)
+            throttle.release(grant.granted - len(sendings))
             wire.send(sendings)
             if sendings:
                 heard = time.monotonic()
-            if grant.granted and not sendings and not wire.in_flight:
-                return absorbed
-            if len(sendings) < grant.granted or not grant.granted:
+            if len(sendings) < CHUNK:
                 next_claim = now + max(IDLE_CLAIM_S, grant.wait_s)
                 wait_s = next_claim - now
         if wire.in_flight:
