@@ -1,6 +1,7 @@
 """`manage.py sandbox_bank`: run the sandbox bank as its own process."""
 
 import sys
+from argparse import Namespace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -19,5 +20,4 @@ class Command(BaseCommand):
         add_options(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        namespace = type("Flags", (), options)
-        sys.exit(serve_with(namespace))
+        sys.exit(serve_with(Namespace(**options)))

@@ -6,7 +6,8 @@ It reads the books from scratch and trusts none of the sums the bank keeps while
 from collections import Counter, defaultdict
 from typing import Any
 
-from payouts.rails.simulator.bank import Bank, payout_of
+from payouts.rails.simulator.bank import Bank
+from payouts.rails.simulator.books import payout_of
 from payouts.rails.simulator.records import MONEY_MOVED, PENDING, Transfer
 
 SHOWN = 100

@@ -1,16 +1,15 @@
-"""The bank's books: takes orders, moves them through their plan, posts entries, remembers keys.
+"""What the bank does: takes orders, moves them through their plan, answers clients and operators.
 
 Synchronous and single-threaded: each method leaves the books whole. Every fact is journaled by the
-method that makes it true, and a replay runs the same `_apply_*` methods over the facts alone.
+method that makes it true.
 """
 
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 from payouts.rails.simulator import journal as log
+from payouts.rails.simulator.books import Books
 from payouts.rails.simulator.clock import Clock
-from payouts.rails.simulator.magic import Plan, plan_named
 from payouts.rails.simulator.records import (
     BLOCKED,
     CANCELED,
@@ -20,11 +19,8 @@ from payouts.rails.simulator.records import (
     REJECTED,
     SETTLED,
     Account,
-    Entry,
-    Names,
     Return,
     Transfer,
-    day_of,
 )
 
 FIRST_ACCOUNTS = (("acct_eur", "EUR"), ("acct_usd", "USD"), ("acct_gbp", "GBP"))
@@ -43,23 +39,14 @@ class BankError(Exception):
         self.message = message
 
 
-class Bank:
-    """All accounts and transfers of one sandbox."""
+class Bank(Books):
+    """The books, and what a bank does with them."""
 
     def __init__(self, clock: Clock, announce: Announce, journal: log.Journal | None) -> None:
-        self.clock = clock
+        super().__init__(clock, secrets.token_hex(8))
         self.recalls_accepted = True
         self._announce = announce
         self._journal = journal
-        self._clear(secrets.token_hex(8))
-
-    def _clear(self, boot: str) -> None:
-        self.names = Names(boot)
-        self.accounts: dict[str, Account] = {}
-        self.transfers: list[Transfer] = []
-        self.by_key: dict[str, Transfer] = {}
-        self.by_end_to_end_id: dict[str, list[Transfer] | Transfer] = {}
-        self._orders_of: dict[str, int] = {}
 
     # Beginning, ending, starting over.
 
@@ -69,7 +56,7 @@ class Bank:
         empty = True
         for line in lines:
             empty = False
-            self._replay(line)
+            self.replay(line)
         if empty:
             self._found()
         for transfer in self.transfers:
@@ -86,7 +73,7 @@ class Bank:
         self.clock.restart()
         if self._journal:
             self._journal.clear()
-        self._clear(secrets.token_hex(8))
+        self.clear(secrets.token_hex(8))
         self._found()
 
     def _found(self) -> None:
@@ -98,56 +85,15 @@ class Bank:
         if self._journal:
             self._journal.write(line)
 
-    def _replay(self, line: log.Line) -> None:
-        match line:
-            case log.Opened(boot=boot):
-                self._clear(boot)
-            case log.Accepted():
-                values = {name: getattr(line, name) for name in line.__struct_fields__}
-                self._store(Transfer(**{**values, "plan": plan_named(line.plan)}))
-                if line.plan == "rejects:AB05":
-                    self.count_order(line.end_to_end_id)
-            case log.Changed():
-                transfer = self.transfers[line.number - 1]
-                self._apply_status(transfer, line.status, line.reason_code, line.at_ms)
-            case log.ReturnedLine():
-                returned = Return(line.amount_minor, line.reason_code, line.at_ms, line.origin)
-                self._apply_return(self.transfers[line.number - 1], returned)
-            case log.Recalled():
-                self._apply_recall(self.transfers[line.number - 1], line.status, line.at_ms)
-            case log.Funded():
-                self._apply_fund(line.account_id, line.currency, line.amount_minor, line.at_ms)
-            case log.ClockMoved():
-                self.clock.restart(line.offset_ms)
-
     # Orders.
-
-    def count_order(self, end_to_end_id: str) -> int:
-        """Count one more new transfer of a payout and return its ordinal, from 1."""
-        payout = payout_of(end_to_end_id)
-        nth = self._orders_of.get(payout, 0) + 1
-        self._orders_of[payout] = nth
-        return nth
 
     def accept(self, transfer: Transfer) -> None:
         """Take a new transfer whose `number` is `next_number()`; nothing is decided yet."""
-        self._store(transfer)
+        self.store(transfer)
         if self._journal:
             values = [getattr(transfer, name) for name in log.Accepted.__struct_fields__]
             values[3] = transfer.plan.name
             self._record(log.Accepted(*values))
-
-    def next_number(self) -> int:
-        return len(self.transfers) + 1
-
-    def _store(self, transfer: Transfer) -> None:
-        self.transfers.append(transfer)
-        self.by_key[transfer.key] = transfer
-        known = self.by_end_to_end_id.setdefault(transfer.end_to_end_id, transfer)
-        if isinstance(known, list):
-            known.append(transfer)
-        elif known is not transfer:
-            self.by_end_to_end_id[transfer.end_to_end_id] = [known, transfer]
 
     def decide(self, transfer: Transfer) -> None:
         """Give the transfer its first outcome, unless it was canceled meanwhile."""
@@ -166,42 +112,8 @@ class Bank:
     def change(self, transfer: Transfer, status: str, reason_code: str | None = None) -> None:
         """Set the status, post the debit when money moves, hold it while pending; journaled."""
         at_ms = self.clock.now_ms()
-        self._apply_status(transfer, status, reason_code, at_ms)
+        self.apply_status(transfer, status, reason_code, at_ms)
         self._record(log.Changed(transfer.number, status, reason_code, at_ms))
-
-    def _apply_status(
-        self, transfer: Transfer, status: str, reason_code: str | None, at_ms: int
-    ) -> None:
-        account = self.accounts[transfer.account_id]
-        moved_before = transfer.decided and transfer.status in MONEY_MOVED
-        if transfer.held:
-            account.held_minor -= transfer.amount_minor
-            transfer.held = False
-        if status == PENDING:
-            account.held_minor += transfer.amount_minor
-            transfer.held = True
-        elif status in MONEY_MOVED and not moved_before:
-            plan = transfer.plan
-            amount_minor = -transfer.amount_minor
-            account.post(
-                Entry(
-                    len(account.entries) + 1,
-                    "transfer",
-                    amount_minor,
-                    amount_minor - plan.notice_delta_minor
-                    if plan.notice_delta_minor
-                    else amount_minor,
-                    at_ms,
-                    day_of(at_ms) + plan.statement_lag_days,
-                    transfer.number,
-                    0,
-                )
-            )
-        transfer.status = status
-        transfer.reason_code = reason_code
-        transfer.decided = True
-        if status == SETTLED:
-            transfer.settled_ms = at_ms
 
     # What happens later.
 
@@ -245,30 +157,12 @@ class Bank:
         if amount_minor == 0:
             return None
         returned = Return(amount_minor, reason_code, self.clock.now_ms(), origin)
-        self._apply_return(transfer, returned)
+        self.apply_return(transfer, returned)
         self._record(
             log.ReturnedLine(transfer.number, amount_minor, reason_code, origin, returned.at_ms)
         )
         self._announce("transfer.returned", transfer, returned)
         return returned
-
-    def _apply_return(self, transfer: Transfer, returned: Return) -> None:
-        if transfer.returned is None:
-            transfer.returned = []
-        transfer.returned.append(returned)
-        account = self.accounts[transfer.account_id]
-        account.post(
-            Entry(
-                len(account.entries) + 1,
-                "return",
-                returned.amount_minor,
-                returned.amount_minor,
-                returned.at_ms,
-                day_of(returned.at_ms),
-                transfer.number,
-                len(transfer.returned),
-            )
-        )
 
     def announce_update(self, transfer: Transfer) -> None:
         self._announce("transfer.updated", transfer, None)
@@ -308,12 +202,8 @@ class Bank:
 
     def _set_recall(self, transfer: Transfer, status: str) -> None:
         at_ms = self.clock.now_ms() if status == "requested" else transfer.recall_ms
-        self._apply_recall(transfer, status, at_ms)
+        self.apply_recall(transfer, status, at_ms)
         self._record(log.Recalled(transfer.number, status, at_ms))
-
-    def _apply_recall(self, transfer: Transfer, status: str, at_ms: int) -> None:
-        transfer.recall_status = status
-        transfer.recall_ms = at_ms
 
     def resolve(self, transfer: Transfer, status: str, reason_code: str | None) -> None:
         """End a transfer that waits for a person: settle, reject or block it.
@@ -343,36 +233,10 @@ class Bank:
         known_currency = account.currency if account else str(currency)
         at_ms = self.clock.now_ms()
         self._record(log.Funded(account_id, known_currency, amount_minor, at_ms))
-        return self._apply_fund(account_id, known_currency, amount_minor, at_ms)
-
-    def _apply_fund(self, account_id: str, currency: str, amount_minor: int, at_ms: int) -> Account:
-        account = self.accounts.setdefault(account_id, Account(account_id, currency))
-        account.post(
-            Entry(
-                len(account.entries) + 1,
-                "funding",
-                amount_minor,
-                amount_minor,
-                at_ms,
-                day_of(at_ms),
-                0,
-                0,
-            )
-        )
-        return account
+        return self.apply_fund(account_id, known_currency, amount_minor, at_ms)
 
     def advance_clock(self, by_ms: int) -> int:
         """Move the clock and run what falls due; return how many timers ran."""
         ran = self.clock.advance(by_ms)
         self._record(log.ClockMoved(self.clock.offset_ms))
         return ran
-
-    def find(self, transfer_id: str) -> Transfer | None:
-        number = self.names.transfer_number(transfer_id)
-        return self.transfers[number - 1] if 0 < number <= len(self.transfers) else None
-
-
-def payout_of(end_to_end_id: str) -> str:
-    """Return the client's payout inside an end-to-end id of the form `<payout>-<attempt>`."""
-    head, dash, _ = end_to_end_id.rpartition("-")
-    return head if dash else end_to_end_id

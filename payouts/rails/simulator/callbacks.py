@@ -13,6 +13,7 @@ import random
 import secrets
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import aiohttp
 import msgspec
@@ -60,20 +61,22 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 class Courier:
     """Delivers messages; at most 64 at once, each retried with doubling pauses."""
 
-    def __init__(self, secret: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, secret: str, loop: asyncio.AbstractEventLoop, names: Callable[[], Names]
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._key = signing_key(secret)
         self._loop = loop
+        self._names = names
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(IN_FLIGHT_LIMIT)
         self._timers: set[asyncio.TimerHandle] = set()
         self._sending: set[asyncio.Task[None]] = set()
         self._encode = msgspec.json.Encoder().encode
 
-    def configure(self, config: Webhooks, dice: random.Random, names: Names) -> None:
+    def configure(self, config: Webhooks, dice: random.Random) -> None:
         self._config = config
         self._dice = dice
-        self._names = names
         self._delay_s = sampler(config.delay, dice)
 
     @property
@@ -121,7 +124,7 @@ class Courier:
             at_ms, status = transfer.created_ms, PENDING
         else:
             at_ms, status = transfer.settled_ms or transfer.created_ms, None
-        data = transfer_view(transfer, self._names, status)
+        data = transfer_view(transfer, self._names(), status)
         if returned is not None:
             at_ms = returned.at_ms
             data["return"] = data["returned"][-1]

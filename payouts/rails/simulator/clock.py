@@ -21,7 +21,7 @@ class Clock:
         self._origin_ms = int((time.time() - time.monotonic()) * 1000)
         self._offset_ms = 0
         self._pinned_ms: int | None = None
-        self._timers: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._timers: list[tuple[int, int, Callable[..., object], tuple[Any, ...]]] = []
         self._order = itertools.count()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake_up: asyncio.TimerHandle | None = None
@@ -47,7 +47,7 @@ class Clock:
         self._offset_ms = offset_ms
         self._arm(moved=True)
 
-    def at(self, due_ms: int, call: Callable[..., None], *args: Any) -> None:
+    def at(self, due_ms: int, call: Callable[..., object], *args: Any) -> None:
         """Run `call(*args)` once the clock reaches `due_ms`."""
         heapq.heappush(self._timers, (due_ms, next(self._order), call, args))
         if self._pinned_ms is None and self._timers[0][0] == due_ms:

@@ -89,7 +89,7 @@ class Webhooks(msgspec.Struct, forbid_unknown_fields=True):
     """
 
     enabled: bool = True
-    url: Annotated[str, Meta(max_length=500, pattern=r"^https?://[^\s]+$")] | None = None
+    url: Annotated[str, Meta(max_length=500, pattern=r"^https?://[^\s]+\Z")] | None = None
     synchronous: bool = False
     loss_share: Share = 0
     duplicate_share: Share = 0

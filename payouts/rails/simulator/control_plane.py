@@ -14,14 +14,14 @@ from msgspec import Meta
 from payouts.rails.simulator.audit import audit
 from payouts.rails.simulator.bank import BankError
 from payouts.rails.simulator.config import Config, Outage
-from payouts.rails.simulator.data_plane import QueryError, not_found, number, parameters
-from payouts.rails.simulator.http import Exchange
+from payouts.rails.simulator.exchange import Exchange
+from payouts.rails.simulator.queries import QueryError, not_found, number, parameters
 from payouts.rails.simulator.records import iso, transfer_view
 from payouts.rails.simulator.sandbox import Sandbox
 from payouts.rails.simulator.transfers import split_pointer
 
 DAY_S = 86_400
-Code = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}$")]
+Code = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,8}\Z")]
 
 
 class Advance(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,7 +38,7 @@ class Reset(msgspec.Struct, forbid_unknown_fields=True):
 class Fund(msgspec.Struct, forbid_unknown_fields=True):
     """Credit (or, negative, debit) an account; `currency` opens it if it is new."""
 
-    account_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,34}$")]
+    account_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,34}\Z")]
     amount_minor: Annotated[int, Meta(ge=-(10**15), le=10**15)]
     currency: Literal["EUR", "USD", "GBP"] | None = None
 

@@ -2,30 +2,38 @@
 
 import hmac
 from collections.abc import Callable
-from datetime import date
-from urllib.parse import parse_qsl
 
 import msgspec
 
-from payouts.rails.simulator import camt
+from payouts.rails.simulator.accounts import AccountDoor
 from payouts.rails.simulator.bank import BankError
 from payouts.rails.simulator.directory import describe
-from payouts.rails.simulator.http import XML, Exchange
+from payouts.rails.simulator.exchange import Exchange
 from payouts.rails.simulator.magic import magic_number
-from payouts.rails.simulator.orders import Iban, Name, OrderError, UkAccount, UsAccount
-from payouts.rails.simulator.orders import check_account
-from payouts.rails.simulator.records import STATUSES, Account, Transfer, day_from, transfer_view
+from payouts.rails.simulator.orders import (
+    Iban,
+    Name,
+    OrderError,
+    UkAccount,
+    UsAccount,
+    check_account,
+)
+from payouts.rails.simulator.queries import (
+    LONGEST_PAGE,
+    PAGE,
+    QueryError,
+    not_found,
+    number,
+    parameters,
+)
+from payouts.rails.simulator.records import STATUSES, Transfer, transfer_view
 from payouts.rails.simulator.sandbox import Sandbox
-from payouts.rails.simulator.statements import entry_view, statement_view
 from payouts.rails.simulator.transfers import (
     TransferDoor,
     misbehave,
     refuse_rate,
     split_pointer,
 )
-
-PAGE = 100
-LONGEST_PAGE = 1000
 
 
 class PayeeCheck(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,10 +43,6 @@ class PayeeCheck(msgspec.Struct, forbid_unknown_fields=True):
     account: Iban | UsAccount | UkAccount
 
 
-class QueryError(Exception):
-    """A query parameter is wrong."""
-
-
 class DataPlane:
     """Routes a call of the data plane and answers it."""
 
@@ -46,6 +50,7 @@ class DataPlane:
         self._sandbox = sandbox
         self._bearer = b"Bearer " + sandbox.options.api_key.encode()
         self._transfers = TransferDoor(sandbox)
+        self._accounts = AccountDoor(sandbox)
         self._payee_check = msgspec.json.Decoder(PayeeCheck)
 
     def handle(self, exchange: Exchange) -> None:
@@ -90,9 +95,9 @@ class DataPlane:
             case ["transfers", name, ("cancel" | "recall") as verb]:
                 calls = {"POST": lambda: self._with_transfer(exchange, name, verb)}
             case ["accounts"]:
-                calls = {"GET": lambda: self._accounts(exchange)}
+                calls = {"GET": lambda: self._accounts.list_all(exchange)}
             case ["accounts", name, *rest]:
-                calls = {"GET": lambda: self._account(exchange, name, rest)}
+                calls = {"GET": lambda: self._accounts.route(exchange, name, rest)}
             case ["directory", rail, participant]:
                 calls = {"GET": lambda: self._directory(exchange, rail, participant)}
             case ["payee-verifications"]:
@@ -169,78 +174,6 @@ class DataPlane:
             if item.number > after and end_to_end_id in (None, item.end_to_end_id)
         ]
 
-    # Accounts.
-
-    def _accounts(self, exchange: Exchange) -> None:
-        accounts = self._sandbox.bank.accounts.values()
-        exchange.send_json(200, {"data": [account.view() for account in accounts]})
-
-    def _account(self, exchange: Exchange, name: str, rest: list[str]) -> None:
-        account = self._sandbox.bank.accounts.get(name)
-        if account is None:
-            not_found(exchange)
-            return
-        match rest:
-            case []:
-                exchange.send_json(200, account.view())
-            case ["entries"]:
-                self._entries(exchange, account)
-            case ["notifications"]:
-                self._notifications(exchange, account)
-            case ["statements", day]:
-                self._statement(exchange, account, day)
-            case _:
-                not_found(exchange)
-
-    def _page(self, exchange: Exchange, account: Account) -> tuple[int, int]:
-        query = parameters(exchange, {"after_seq", "limit"})
-        after = number(query, "after_seq", 0, 10**12)
-        return after, number(query, "limit", PAGE, LONGEST_PAGE) or PAGE
-
-    def _entries(self, exchange: Exchange, account: Account) -> None:
-        after, limit = self._page(exchange, account)
-        bank = self._sandbox.bank
-        entries = account.entries[after : after + limit]
-        exchange.send_json(
-            200,
-            {
-                "account_id": account.id,
-                "data": [entry_view(item, account, bank) for item in entries],
-                "last_seq": entries[-1].seq if entries else after,
-                "has_more": after + len(entries) < len(account.entries),
-            },
-        )
-
-    def _notifications(self, exchange: Exchange, account: Account) -> None:
-        after, limit = self._page(exchange, account)
-        bank = self._sandbox.bank
-        entries = account.entries[after : after + limit]
-        if wants_xml(exchange):
-            document = camt.notification(account, entries, bank)
-            exchange.send(200, document, XML)
-            return
-        exchange.send_json(
-            200,
-            {
-                "account_id": account.id,
-                "data": [entry_view(item, account, bank, noticed=True) for item in entries],
-                "last_seq": entries[-1].seq if entries else after,
-                "has_more": after + len(entries) < len(account.entries),
-            },
-        )
-
-    def _statement(self, exchange: Exchange, account: Account, text: str) -> None:
-        try:
-            day = day_from(date.fromisoformat(text))
-        except ValueError:
-            exchange.send_error(422, "validation_failed", "The date is not YYYY-MM-DD.")
-            return
-        bank = self._sandbox.bank
-        if wants_xml(exchange):
-            exchange.send(200, camt.statement(account, day, bank), XML)
-        else:
-            exchange.send_json(200, statement_view(account, day, bank))
-
     # Directory.
 
     def _directory(self, exchange: Exchange, rail: str, participant: str) -> None:
@@ -267,31 +200,3 @@ class DataPlane:
             return
         matches = magic_number(check.account.number) != 22
         exchange.send_json(200, {"result": "match" if matches else "no_match"})
-
-
-def not_found(exchange: Exchange) -> None:
-    exchange.send_error(404, "not_found", "There is no such resource.")
-
-
-def wants_xml(exchange: Exchange) -> bool:
-    return b"xml" in exchange.headers.get(b"accept", b"").lower()
-
-
-def parameters(exchange: Exchange, known: set[str]) -> dict[str, str]:
-    """Return the query's parameters; QueryError if one is unknown or comes twice."""
-    pairs = parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True)
-    query = dict(pairs)
-    unknown = set(query) - known
-    if unknown or len(query) != len(pairs):
-        raise QueryError(f"Each of {', '.join(sorted(known))} may be given once, no other.")
-    return query
-
-
-def number(query: dict[str, str], name: str, default: int, most: int) -> int:
-    """Return a whole number from the query, at most `most`; QueryError if it is none."""
-    text = query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()) or len(text) > 15 or int(text) > most:
-        raise QueryError(f"{name} is a whole number from 0 to {most}.")
-    return int(text)

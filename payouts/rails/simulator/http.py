@@ -6,113 +6,22 @@ request. Requests of one connection are answered in their order (pipelining). Bo
 """
 
 import asyncio
-import email.utils
 import struct
 import time
 from collections import deque
-from collections.abc import Callable
-from http import HTTPStatus
 from socket import SO_LINGER, SOL_SOCKET
 from typing import cast
 
 import httptools
-import msgspec
+
+from payouts.rails.simulator.exchange import Exchange, Handler
 
 BODY_LIMIT = 64 * 1024
 HEAD_LIMIT = 16 * 1024
 PIPELINE_LIMIT = 32
 IDLE_LIMIT_S = 75.0
 CLOSE_GRACE_S = 1.0
-JSON = b"application/json"
-XML = b"application/xml"
 _KEPT = frozenset({b"authorization", b"idempotency-key", b"accept", b"expect", b"content-length"})
-_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\nServer: sandbox-bank\r\n".encode()
-    for status in HTTPStatus
-}
-_encode = msgspec.json.Encoder().encode
-
-
-class Exchange:
-    """One request and the single answer it will get."""
-
-    __slots__ = (
-        "arrived_s",
-        "body",
-        "connection",
-        "headers",
-        "keep_alive",
-        "method",
-        "on_done",
-        "path",
-        "query",
-        "refusal",
-    )
-
-    def __init__(self, connection: "Connection", method: str, url: bytes) -> None:
-        path, _, query = url.partition(b"?")
-        self.connection = connection
-        self.method = method
-        self.path = path.decode("latin-1")
-        self.query = query
-        self.headers: dict[bytes, bytes] = {}
-        self.body: bytes = b""
-        self.keep_alive = True
-        self.refusal: tuple[int, str, str] | None = None
-        self.on_done: Callable[[Exchange, int | str], None] | None = None
-        self.arrived_s = time.monotonic()
-
-    def send_json(
-        self, status: int, value: object, headers: tuple[tuple[bytes, bytes], ...] = ()
-    ) -> None:
-        self.send(status, _encode(value), JSON, headers)
-
-    def send_error(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        headers: tuple[tuple[bytes, bytes], ...] = (),
-        **more: object,
-    ) -> None:
-        """Answer with the bank's error object `{code, message, ...}`."""
-        self.send_json(status, {"code": code, "message": message, **more}, headers)
-
-    def send(
-        self,
-        status: int,
-        body: bytes,
-        content_type: bytes = JSON,
-        headers: tuple[tuple[bytes, bytes], ...] = (),
-    ) -> None:
-        """Write the answer and let the connection go on to its next request."""
-        parts = [
-            _LINES[status],
-            b"Date: %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n"
-            % (http_date(), content_type, len(body)),
-        ]
-        parts.extend(b"%b: %b\r\n" % header for header in headers)
-        parts.append(b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
-        parts.append(body)
-        self._done(status)
-        self.connection.finish(self, b"".join(parts))
-
-    def reset(self) -> None:
-        """Break the connection with a TCP reset and no answer."""
-        self._done("reset")
-        self.connection.abort()
-
-    def drop(self) -> None:
-        """Close the connection with no answer."""
-        self._done("no_answer")
-        self.connection.close()
-
-    def _done(self, result: int | str) -> None:
-        if self.on_done is not None:
-            self.on_done(self, result)
-
-
-Handler = Callable[[Exchange], None]
 
 
 class Connection(asyncio.Protocol):
@@ -299,15 +208,3 @@ class Connection(asyncio.Protocol):
         wait_s = IDLE_LIMIT_S - idle_s if idle_s < IDLE_LIMIT_S else IDLE_LIMIT_S
         loop = asyncio.get_running_loop()
         self._idle_timer = loop.call_later(wait_s, self._watch_idleness)
-
-
-_date_text: tuple[int, bytes] = (-1, b"")
-
-
-def http_date() -> bytes:
-    """Return the Date header's value, made once a second."""
-    global _date_text  # noqa: PLW0603 - one-slot cache; thousands of answers share a second
-    second = int(time.time())
-    if _date_text[0] != second:
-        _date_text = (second, email.utils.formatdate(second, usegmt=True).encode())
-    return _date_text[1]

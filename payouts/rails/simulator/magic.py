@@ -41,10 +41,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SETTLES = Plan(name="settles")
-_LATER = {"status": "pending", "then": "settled", "then_after_ms": SECOND_MS}
+
+
+def _settles_later(name: str, callbacks: str = "normal") -> Plan:
+    return Plan(
+        name=name,
+        status="pending",
+        then="settled",
+        then_after_ms=SECOND_MS,
+        callbacks=callbacks,
+    )
+
 
 PLANS: dict[int, Plan] = {
-    1: Plan(name="settles_later", **_LATER),
+    1: _settles_later("settles_later"),
     10: Plan(name="hangs_but_settles", answer="hang"),
     11: Plan(name="reset_before_accept", answer="reset"),
     12: Plan(
@@ -82,8 +92,8 @@ PLANS: dict[int, Plan] = {
             PlannedReturn(2 * DAY_MS, (1, 4), "MS03"),
         ),
     ),
-    18: Plan(name="settles_untold", callbacks="never", **_LATER),
-    19: Plan(name="settles_told_scrambled", callbacks="scrambled", **_LATER),
+    18: _settles_later("settles_untold", callbacks="never"),
+    19: _settles_later("settles_told_scrambled", callbacks="scrambled"),
     20: Plan(name="missing_from_statement", statement_lag_days=1),
     21: Plan(name="noticed_wrong", notice_delta_minor=1),
 }

@@ -16,12 +16,14 @@ from payouts.rails.simulator.directory import (
 )
 
 RailName = Literal["rtp", "fednow", "sepa_inst", "fps", "auto"]
-Name = Annotated[str, Meta(min_length=1, max_length=140)]
+# No control characters: they have no place in a name and no spelling in XML 1.0.
+_TEXT = r"^[^\x00-\x1f\x7f\ufffe\uffff]*\Z"
+Name = Annotated[str, Meta(min_length=1, max_length=140, pattern=_TEXT)]
 _IBAN_DIGITS = {ord(char): str(int(char, 36)) for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 
 
 class Iban(msgspec.Struct, tag="iban", tag_field="type", forbid_unknown_fields=True):
-    iban: Annotated[str, Meta(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")]
+    iban: Annotated[str, Meta(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\Z")]
 
     @property
     def number(self) -> str:
@@ -30,7 +32,7 @@ class Iban(msgspec.Struct, tag="iban", tag_field="type", forbid_unknown_fields=T
 
 class UsAccount(msgspec.Struct, tag="us", tag_field="type", forbid_unknown_fields=True):
     routing_number: str
-    account_number: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{4,17}$")]
+    account_number: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{4,17}\Z")]
 
     @property
     def number(self) -> str:
@@ -38,8 +40,8 @@ class UsAccount(msgspec.Struct, tag="us", tag_field="type", forbid_unknown_field
 
 
 class UkAccount(msgspec.Struct, tag="uk", tag_field="type", forbid_unknown_fields=True):
-    sort_code: Annotated[str, Meta(pattern=r"^[0-9]{6}$")]
-    account_number: Annotated[str, Meta(pattern=r"^[0-9]{8}$")]
+    sort_code: Annotated[str, Meta(pattern=r"^[0-9]{6}\Z")]
+    account_number: Annotated[str, Meta(pattern=r"^[0-9]{8}\Z")]
 
     @property
     def number(self) -> str:
@@ -49,7 +51,7 @@ class UkAccount(msgspec.Struct, tag="uk", tag_field="type", forbid_unknown_field
 class Creditor(msgspec.Struct, forbid_unknown_fields=True):
     name: Name
     account: Iban | UsAccount | UkAccount
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z")] | None = None
 
 
 class Order(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,9 +62,9 @@ class Order(msgspec.Struct, forbid_unknown_fields=True):
     currency: Literal["EUR", "USD", "GBP"]
     debtor_account_id: Annotated[str, Meta(min_length=1, max_length=64)]
     creditor: Creditor
-    end_to_end_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/?:().,'+ -]{1,35}$")]
-    remittance: Annotated[str, Meta(max_length=140)] | None = None
-    callback_url: Annotated[str, Meta(max_length=500, pattern=r"^https?://[^\s]+$")] | None = None
+    end_to_end_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/?:().,'+ -]{1,35}\Z")]
+    remittance: Annotated[str, Meta(max_length=140, pattern=_TEXT)] | None = None
+    callback_url: Annotated[str, Meta(max_length=500, pattern=r"^https?://[^\s]+\Z")] | None = None
 
 
 class OrderError(Exception):
@@ -100,7 +102,7 @@ def rail_for(order: Order) -> str:
     account = order.creditor.account
     check_account(account)
     routing_number = account.routing_number if isinstance(account, UsAccount) else None
-    rail = order.rail
+    rail: str = order.rail
     if rail == "auto":
         rail = choose_rail(order.currency, routing_number)
     if RAIL_CURRENCY[rail] != order.currency:

@@ -139,9 +139,11 @@ class Names:
         if head != f"tr_{self.boot}" or len(digits) != 12:
             return 0
         try:
-            return int(digits, 16)
+            number = int(digits, 16)
         except ValueError:
             return 0
+        # int() also reads upper case, signs and underscores; an id has one spelling.
+        return number if transfer_id == self.transfer_id(number) else 0
 
 
 _second_text: tuple[int, str] = (-1, "")
@@ -149,7 +151,7 @@ _second_text: tuple[int, str] = (-1, "")
 
 def iso(at_ms: int) -> str:
     """Return the RFC 3339 text of an instant, with milliseconds and Z."""
-    global _second_text  # noqa: PLW0603 - one-slot cache; thousands of calls share a second
+    global _second_text
     second, rest = divmod(at_ms, 1000)
     if _second_text[0] != second:
         text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -13,7 +13,7 @@ from payouts.rails.simulator.bank import Bank
 from payouts.rails.simulator.callbacks import Courier
 from payouts.rails.simulator.clock import Clock
 from payouts.rails.simulator.config import Config, Outage
-from payouts.rails.simulator.http import Exchange
+from payouts.rails.simulator.exchange import Exchange
 from payouts.rails.simulator.journal import Journal
 from payouts.rails.simulator.shaping import FaultDice, TokenBucket, sampler
 
@@ -48,7 +48,7 @@ class Sandbox:
         self.options = options
         self.loop = loop
         self.clock = Clock()
-        self.courier = Courier(options.webhook_secret, loop)
+        self.courier = Courier(options.webhook_secret, loop, lambda: self.bank.names)
         self.bank = Bank(self.clock, self.courier.announce, journal)
         self.requests: deque[RequestLine] = deque(maxlen=options.request_log)
         self.requests_total = 0
@@ -73,7 +73,7 @@ class Sandbox:
         self.lookup_latency_s = sampler(config.lookup_latency, dice)
         self.faults = FaultDice(config.faults, dice)
         self.bank.recalls_accepted = config.recalls_accepted
-        self.courier.configure(config.webhooks, random.Random(config.seed + 1), self.bank.names)
+        self.courier.configure(config.webhooks, random.Random(config.seed + 1))
 
     def reset(self, *, keep_config: bool) -> None:
         """Empty the books, the log and the courier; config too unless kept."""

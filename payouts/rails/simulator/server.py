@@ -10,18 +10,16 @@ import sys
 from pathlib import Path
 
 import msgspec
+import uvloop
 
 from payouts.rails.simulator.callbacks import SecretError
 from payouts.rails.simulator.control_plane import ControlPlane
-from payouts.rails.simulator.data_plane import DataPlane, not_found
-from payouts.rails.simulator.http import Connection, Exchange, Handler
+from payouts.rails.simulator.data_plane import DataPlane
+from payouts.rails.simulator.exchange import Exchange, Handler
+from payouts.rails.simulator.http import Connection
 from payouts.rails.simulator.journal import Journal, JournalError
+from payouts.rails.simulator.queries import not_found
 from payouts.rails.simulator.sandbox import Options, Sandbox
-
-try:
-    from uvloop import new_event_loop
-except ImportError:  # no wheel for Windows
-    from asyncio import new_event_loop
 
 DEMO_API_KEY = "sandbox-bank-demo-key"
 # base64 of "sandbox-bank-demo-secret-not-for-production"
@@ -53,7 +51,7 @@ def serve(
     )
     # Nothing the bank keeps is cyclic, and a full collection over a big book costs half a second.
     gc.set_threshold(100_000, 50, 1_000)
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(host, port, options, journal_path))
         except (JournalError, SecretError) as exc:

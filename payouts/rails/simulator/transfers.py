@@ -12,7 +12,7 @@ from email.utils import formatdate
 import msgspec
 
 from payouts.rails.simulator.directory import SLOW_ANSWER_S, refusal_code, us_bank
-from payouts.rails.simulator.http import Exchange
+from payouts.rails.simulator.exchange import Exchange
 from payouts.rails.simulator.magic import magic_number, plan_for, rejects
 from payouts.rails.simulator.orders import Order, OrderError, UsAccount, rail_for
 from payouts.rails.simulator.records import PENDING, POSTING_LATER, Transfer, transfer_view
@@ -44,7 +44,7 @@ class TransferDoor:
             return
         fault = sandbox.faults.draw()
         if fault is not None and not fault[1]:
-            self._misbehave(exchange, fault[0])
+            misbehave(self._sandbox, exchange, fault[0])
             return
         self._take(exchange, fault)
 
@@ -111,7 +111,7 @@ class TransferDoor:
                 resource_id=names.transfer_id(known.number),
             )
         elif fault is not None:
-            self._misbehave(exchange, fault[0])
+            misbehave(self._sandbox, exchange, fault[0])
         else:
             exchange.send_json(answer_status(known), transfer_view(known, names), REPLAYED)
 
@@ -178,12 +178,9 @@ class TransferDoor:
         if way == "normal":
             exchange.send_json(answer_status(transfer), transfer_view(transfer, bank.names))
         elif way == "gateway_timeout":
-            self._misbehave(exchange, 504)
+            misbehave(self._sandbox, exchange, 504)
         else:
-            self._misbehave(exchange, way, hang_s=None if fault else sandbox.config.hang_s)
-
-    def _misbehave(self, exchange: Exchange, way: str | int, hang_s: float | None = None) -> None:
-        misbehave(self._sandbox, exchange, way, hang_s)
+            misbehave(sandbox, exchange, way, None if fault else sandbox.config.hang_s)
 
 
 def misbehave(
