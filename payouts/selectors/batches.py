@@ -33,7 +33,7 @@ class BatchFilter:
 
 
 def counters_of(batch_ids: Iterable[str]) -> dict[str, Counters]:
-    """Return `{batch id: {state: (count, sum of minor units)}}`; batches without payouts are absent."""
+    """Return `{batch id: {state: (count, sum in minor units)}}`; empty batches are absent."""
     rows = (
         Payout.objects.filter(batch_id__in=list(batch_ids))
         .values_list("batch_id", "state")

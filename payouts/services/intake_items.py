@@ -10,10 +10,11 @@ from typing import Any
 
 import pycountry
 
-from atlaspay.core.errors import FieldError
+from atlaspay.core.errors import FieldError, InvalidRequestError
 from payouts.rails import names, routing
 from payouts.rails.accounts import Destination, check_account
 from payouts.rails.base import Capabilities
+from payouts.services.intake_request import BatchRequest
 from payouts.services.intake_schema import (
     METADATA_KEY_LENGTH,
     METADATA_VALUE_LENGTH,
@@ -21,7 +22,6 @@ from payouts.services.intake_schema import (
     ItemIn,
     escape,
     fault,
-    read_items,
 )
 
 # ISO 3166-1, and the code banks use for Kosovo.
@@ -56,24 +56,39 @@ class Judged:
         return [error for rejection in self.rejections for error in rejection["errors"]]
 
 
-def judge(items: Sequence[Any], header: BatchHeader, rails: Mapping[str, Capabilities]) -> Judged:
-    """Judge every item; `rails` are those there are, in order of preference."""
-    read, wrong = read_items(list(items))
+def judge(request: BatchRequest, rails: Mapping[str, Capabilities]) -> Judged:
+    """Judge every item; `rails` are those there are, in order of preference.
+
+    Raises InvalidRequestError for a currency that no rail carries.
+    """
+    header, items = request.header, request.items
+    check_currency(header.currency, rails)
+    wrong = {index: list(found) for index, found in request.wrong.items()}
     for index, error in _doubled_references(items):
         wrong.setdefault(index, []).append(error)
     judged = Judged()
-    for index, item in enumerate(read):
+    for index, item in enumerate(request.read):
         faults = wrong.get(index) or []
+        accepted = None
         if item is not None:
             accepted, found = _judge_one(index, item, items[index], header, rails)
             faults = faults + found
-            if accepted is not None and not faults:
-                judged.accepted.append(accepted)
-        if faults:
+        if accepted is not None and not faults:
+            judged.accepted.append(accepted)
+        else:
             judged.rejections.append(
                 {"index": index, "reference": _reference(items[index]), "errors": faults}
             )
     return judged
+
+
+def check_currency(currency: str, rails: Mapping[str, Capabilities]) -> None:
+    """Raise InvalidRequestError for a currency that no rail carries."""
+    known = sorted({name for carries in rails.values() for name in carries.currencies})
+    if currency not in known:
+        detail = f"No rail pays in {currency}; known: {', '.join(known)}."
+        errors = [fault("/currency", "currency_not_supported", detail)]
+        raise InvalidRequestError(detail, errors=errors)
 
 
 def _judge_one(
