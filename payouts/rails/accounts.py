@@ -6,7 +6,7 @@ forbids refusing that), so countries are compared for the rules of compliance, n
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from schwifty import IBAN
@@ -192,4 +192,4 @@ def _joined(text: str) -> str:
     return text.replace(" ", "").replace("-", "")
 
 
-_CHECKS = {"iban": _iban, "us": _us, "uk": _uk}
+_CHECKS: dict[str, Callable[..., Destination]] = {"iban": _iban, "us": _us, "uk": _uk}

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import aiohttp
 
@@ -30,8 +30,7 @@ class RetryClass(StrEnum):
 
 
 class BadSignatureError(AtlasError):
-    """A bank's message that does not carry a valid, fresh signature; nothing of it may be believed.
-    """
+    """A bank's message without a valid, fresh signature; nothing of it may be believed."""
 
 
 class UnreadableMessageError(AtlasError):
@@ -93,6 +92,17 @@ class Outcome:
     bank_reference: str = ""
 
 
+class Evidence(TypedDict, total=False):
+    """The fields every outcome has, to be handed on together."""
+
+    bank_status: str
+    bank_code: str
+    http_status: int | None
+    response_hash: bytes | None
+    detail: str
+    bank_reference: str
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted(Outcome):
     """The bank has it and it is not final. `money_moved` (ACWP): credited without posting, so never
@@ -109,8 +119,7 @@ class Blocked(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Settled(Outcome):
-    """The credit is confirmed. `returned` lists what has come back since, as far as the bank says.
-    """
+    """The credit is confirmed. `returned` lists what has come back since, where the bank says."""
 
     settled_at: datetime | None = None
     returned: tuple[ReturnHint, ...] = ()
@@ -144,7 +153,12 @@ class Unavailable(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Outcome):
-    """It may have been taken. Ask by key; never a new key, never another rail, never "failed"."""
+    """It may have been taken. Ask by key; never a new key, never another rail, never "failed".
+
+    `retry_after_s`: a look-up that was itself refused for its rate says when to ask again.
+    """
+
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +170,7 @@ class ConfigError(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class NotFound(Outcome):
-    """A look-up only: the bank definitely has no transfer of that key, nor of that end-to-end id.
-    """
+    """A look-up only: the bank definitely has no transfer of that key nor end-to-end id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +260,10 @@ class Rail(Protocol):
         """Send once. Never raises for anything a bank or a network can do; never `NotFound`."""
 
     def lookup(self, order: Order) -> Outcome:
-        """Ask by idempotency key, then by end-to-end id. `Unknown` and `Unavailable`: ask again
-        later.
+        """Ask by idempotency key, then by end-to-end id. Never raises for what a bank can do.
+
+        Returns Settled, Accepted, Blocked, Rejected or NotFound, which are certain, else Unknown: a
+        look-up that was refused or lost proves nothing, so it is never Unavailable or RateLimited.
         """
 
     def parse_callback(

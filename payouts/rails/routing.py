@@ -88,7 +88,7 @@ def choose(
     reason = ""
     if chosen:
         waiting_for = ""
-        reason = _why_not(chosen, requested, tried, exclusions)
+        reason = _why_not(requested, exclusions)
     return Choice(chosen, waiting_for, reason[:REASON_LENGTH], tuple(exclusions))
 
 
@@ -100,7 +100,7 @@ def check_requested(
     account_type: str,
     amount_minor: int,
 ) -> str:
-    """Return why the requested rail can never carry such a payout, as a stable code; "" if it can."""
+    """Return why the requested rail can never carry it, as a stable code; "" if it can."""
     return _obstacle(rails.get(requested), currency, account_type, amount_minor)
 
 
@@ -133,11 +133,7 @@ def _obstacle(
     return ""
 
 
-def _why_not(
-    chosen: str, requested: str, tried: Mapping[str, str], exclusions: list[Exclusion]
-) -> str:
-    """Name only what sent it elsewhere: the request, refusals, a pause; not rails it never suited."""
+def _why_not(requested: str, exclusions: list[Exclusion]) -> str:
+    """Name only what sent it elsewhere: request, refusals, pause; not rails it never suited."""
     causes = [e for e in exclusions if e.rail == requested or e.code in {TRIED, PAUSED, OVER_LIMIT}]
-    if not causes or (requested == chosen and not tried):
-        return ""
     return "; ".join(map(str, causes))

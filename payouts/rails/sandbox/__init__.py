@@ -1,0 +1,1 @@
+"""The sandbox bank's adapter: its API is in docs/sandbox-bank.md."""

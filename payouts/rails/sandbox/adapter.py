@@ -1,0 +1,228 @@
+"""The sandbox bank's four rails. One provider, one credential, one rate budget."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+from schwifty import registry as iban_registry
+from yarl import URL
+
+from atlaspay.core.errors import FieldError
+from atlaspay.core.fanout import SessionOptions
+from payouts.rails import names
+from payouts.rails.base import (
+    Capabilities,
+    Entry,
+    Hint,
+    NotFound,
+    Order,
+    Outcome,
+    RailReadError,
+    Unknown,
+)
+from payouts.rails.retry_after import retry_after_s
+from payouts.rails.sandbox import callbacks, mapping
+from payouts.rails.sandbox.client import Reader, UnreadableReplyError
+from payouts.rails.wire import Reply, post
+
+PROVIDER = "sandbox"
+
+
+def _capabilities(
+    currency: str, account_type: str, max_amount_minor: int, charset: str, name_length: int
+) -> Capabilities:
+    return Capabilities(
+        currencies=frozenset({currency}),
+        account_types=frozenset({account_type}),
+        max_amount_minor=max_amount_minor,
+        charset=charset,
+        name_length=name_length,
+        remittance_length=140,
+        one_object_per_key=True,
+    )
+
+
+# Network maxima of 2025: RTP and FedNow 10 M USD, FPS 1 M GBP; SEPA what a message can hold.
+CAPABILITIES = {
+    "rtp": _capabilities("USD", "us", 1_000_000_000, names.ASCII, 140),
+    "fednow": _capabilities("USD", "us", 1_000_000_000, names.ASCII, 140),
+    "sepa_inst": _capabilities("EUR", "iban", 99_999_999_999, names.SEPA, 70),
+    "fps": _capabilities("GBP", "uk", 100_000_000, names.SEPA, 140),
+}
+
+
+class SandboxRail:
+    """One rail of the sandbox bank; see `rails.base.Rail` for the contract of every method."""
+
+    provider = PROVIDER
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        base_url: str,
+        headers: Mapping[str, str],
+        credential: str,
+        reader: Reader,
+        keys: Sequence[bytes],
+        callback_url: str,
+        connections: int,
+    ) -> None:
+        self.name = name
+        self.credential = credential
+        self._url = URL(f"{base_url}/transfers", encoded=True)
+        self._headers = {**headers, "Content-Type": "application/json"}
+        self._reader = reader
+        self._keys = tuple(keys)
+        self._callback_url = callback_url
+        self._capabilities = CAPABILITIES[name]
+        self._options = SessionOptions(name=f"{PROVIDER}:{credential}", connections=connections)
+
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def session_options(self) -> SessionOptions:
+        return self._options
+
+    def validate_destination(
+        self, account: Mapping[str, str], *, amount_minor: int, currency: str, recipient_name: str
+    ) -> list[FieldError]:
+        found: list[FieldError] = []
+        can = self._capabilities
+        if currency not in can.currencies:
+            found.append(
+                _error("/currency", "currency_not_on_rail", f"{self.name} carries no {currency}.")
+            )
+        if amount_minor > can.max_amount_minor:
+            detail = f"{self.name} carries at most {can.max_amount_minor} minor units."
+            found.append(_error("/amount_minor", "amount_over_rail_limit", detail))
+        if account.get("type") not in can.account_types:
+            detail = f"{self.name} does not pay to accounts of this type."
+            found.append(_error("/recipient/account/type", "account_type_not_on_rail", detail))
+        elif account["type"] == "iban" and not _is_sepa(account["iban"][:2]):
+            detail = "The account's country is outside the SEPA area."
+            found.append(_error("/recipient/account/iban", "iban_outside_sepa", detail))
+        return found + names.check_wire_name(
+            recipient_name, can.charset, can.name_length, "/recipient/name"
+        )
+
+    def payload_hash(self, order: Order) -> bytes:
+        return hashlib.sha256(self._body(order)).digest()
+
+    async def submit(self, session: aiohttp.ClientSession, order: Order) -> Outcome:
+        headers = {**self._headers, "Idempotency-Key": order.bank_key}
+        reply = await post(session, self._url, self._body(order), headers)
+        return mapping.outcome_of_reply(reply, order) if isinstance(reply, Reply) else reply
+
+    def lookup(self, order: Order) -> Outcome:
+        try:
+            for query in (
+                {"idempotency_key": order.bank_key},
+                {"end_to_end_id": order.end_to_end_id},
+            ):
+                found, reply = self._reader.transfers(query)
+                if len(found) > 1:
+                    return Unknown(
+                        http_status=reply.status,
+                        response_hash=reply.digest,
+                        detail=f"the bank has {len(found)} transfers of this {next(iter(query))}",
+                    )
+                if found:
+                    return mapping.outcome_of_order(
+                        found[0], order, http_status=reply.status, response_hash=reply.digest
+                    )
+        except UnreadableReplyError as error:
+            return _unanswered(error.reply)
+        except RailReadError as error:
+            return Unknown(detail=f"look-up: {error}")
+        return NotFound(http_status=reply.status, response_hash=reply.digest)
+
+    def parse_callback(
+        self, headers: Mapping[str, str], raw: bytes, *, received_at: datetime | None = None
+    ) -> list[Hint]:
+        message_id = callbacks.verify(self._keys, headers, raw, received_at)
+        return callbacks.hints(message_id, raw, PROVIDER)
+
+    def list_entries(self, cursor: str) -> tuple[list[Entry], str]:
+        (currency,) = self._capabilities.currencies
+        page = self._reader.entries(mapping.DEBTOR_ACCOUNTS[currency], int(cursor or 0))
+        entries = [
+            Entry(
+                account_id=page.account_id,
+                reference=f"{page.account_id}:{item.seq}",
+                kind=item.kind,
+                amount_minor=item.amount_minor,
+                currency=item.currency,
+                end_to_end_id=item.end_to_end_id or "",
+                bank_reference=item.return_id or item.transfer_id or "",
+                booked_at=item.booked_at,
+            )
+            for item in page.data
+        ]
+        return entries, str(page.last_seq)
+
+    def _body(self, order: Order) -> bytes:
+        return mapping.body_of(order, self._capabilities, self._callback_url)
+
+
+def build(
+    *,
+    base_url: str,
+    api_key: str,
+    webhook_secrets: Sequence[str],
+    callback_base_url: str,
+    connections: int,
+) -> dict[str, SandboxRail]:
+    """Return the four rails; raises ValueError for a URL, key or secret that cannot work."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"SANDBOX_BANK_URL={base_url!r} is not an http(s) address.")
+    if not api_key.isascii() or not api_key.isprintable() or not api_key:
+        raise ValueError("SANDBOX_BANK_API_KEY must be printable ASCII and not empty.")
+    if not webhook_secrets:
+        raise ValueError("SANDBOX_BANK_WEBHOOK_SECRET must name at least one secret.")
+    headers = {
+        "Authorization": f"Bearer {api_key}",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "AtlasPay",
+    }
+    base = base_url.rstrip("/") + "/v1"
+    reader = Reader(base, headers)
+    callback_url = (
+        f"{callback_base_url.rstrip('/')}/callbacks/{PROVIDER}/" if callback_base_url else ""
+    )
+    return {
+        name: SandboxRail(
+            name,
+            base_url=base,
+            headers=headers,
+            credential=hashlib.sha256(api_key.encode()).hexdigest()[:12],
+            reader=reader,
+            keys=[callbacks.signing_key(secret) for secret in webhook_secrets],
+            callback_url=callback_url,
+            connections=connections,
+        )
+        for name in CAPABILITIES
+    }
+
+
+def _unanswered(reply: Reply) -> Unknown:
+    """A refused or garbled look-up proves nothing of the transfer, whatever its status."""
+    wait_s = retry_after_s(reply.headers) if reply.status == 429 else None
+    return Unknown(
+        http_status=reply.status,
+        response_hash=reply.digest,
+        retry_after_s=wait_s,
+        detail=f"look-up: {reply.status} instead of transfers",
+    )
+
+
+def _is_sepa(country: str) -> bool:
+    return iban_registry.get_iban_spec(country).in_sepa_zone
+
+
+def _error(pointer: str, code: str, detail: str) -> FieldError:
+    return {"pointer": pointer, "code": code, "detail": detail}
