@@ -1,4 +1,7 @@
-"""The catalogue of what partners are told. Additive: a type is never renamed or given another meaning."""
+"""The catalogue of what partners are told.
+
+Additive: a type is never renamed or given another meaning.
+"""
 
 EVENT_VERSION = 1
 

@@ -1,6 +1,6 @@
 """The outbox (Event), where it goes (Endpoint), and what became of it (Delivery, DeliveryAttempt).
 
-Rows in a waiting state with a due time are the queue; `webhooks.delivery` has the rules of claiming.
+Rows in a waiting state with a due time are the queue; `webhooks.delivery` knows the rules.
 """
 
 from django.contrib.postgres.fields import ArrayField
@@ -192,7 +192,7 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One send: the answer and how long it took; `in_doubt` where the sender died before it knew."""
+    """One send and its answer; `in_doubt` where the sender died before it knew."""
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered", "2xx"
@@ -227,7 +227,7 @@ class DeliveryAttempt(models.Model):
 
 
 class SigningKey(models.Model):
-    """The platform's Ed25519 key for `v1a` signatures; the public half is in the published key set."""
+    """The platform's Ed25519 key for `v1a` signatures; its public half is published."""
 
     kid = models.CharField(max_length=43, primary_key=True, db_collation="C")
     public_key = models.BinaryField()
@@ -243,7 +243,7 @@ class SigningKey(models.Model):
 
 
 class MailMessage(models.Model):
-    """A mail to a partner, written with the fact it tells of and sent after. `kind` is its template.
+    """A mail to a partner, written with the fact it tells of, sent after. `kind` is its template.
 
     `dedupe_key` keeps a storm of failures from becoming a storm of mails.
     """

@@ -27,7 +27,7 @@ MESSAGE_NAMESPACE = uuid.UUID("6f0c3c5e-7d0b-5c86-9a54-0b8f6e1c2d3a")
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event to emit. `sequence` rises by one per object, from 1; `prev_id` is its predecessor."""
+    """An event to emit. `sequence` rises by one per object from 1; `prev_id` is its predecessor."""
 
     partner_id: str
     type: str

@@ -1,7 +1,8 @@
-"""Set-based statements with server-side binding: arrays travel in binary, bodies are not escaped."""
+"""Set-based statements bound by the server: arrays travel in binary, bodies are not escaped."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -34,3 +35,9 @@ def run(statement: str, parameters: Mapping[str, Any]) -> int:
     with cursor() as opened:
         opened.execute(statement, parameters)  # type: ignore[arg-type]
         return opened.rowcount
+
+
+def now() -> datetime:
+    """Return the database's clock, the only one that leases and due times know."""
+    moment: datetime = fetch("SELECT statement_timestamp() AS at", {})[0]["at"]
+    return moment

@@ -1,8 +1,5 @@
 """Tables of the outbox, endpoints, deliveries, signing keys and mails."""
 
-import atlaspay.core.context
-import atlaspay.core.history
-import atlaspay.core.models
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.comparison
@@ -11,12 +8,16 @@ import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
 
+import atlaspay.core.context
+import atlaspay.core.history
+import atlaspay.core.models
+
 
 class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("partners", "0002_initial"),
+        ("partners", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

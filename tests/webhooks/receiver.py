@@ -1,0 +1,115 @@
+"""A webhook receiver for tests, in this process or in its own: counts, keeps, and misbehaves on cue.
+
+The path chooses the behaviour: `/ok`, `/status/503`, `/hang`, `/drip`, `/reset`, `/big`,
+`/redirect`, `/gone`, `/retry-after/7`, `/slow/50` (milliseconds). Anything after it is free, so
+that each endpoint has a URL of its own: `/ok/shop-1`.
+"""
+
+import asyncio
+import sys
+import threading
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+
+@dataclass
+class Received:
+    """One request as it came."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """The running receiver: `url`, what it `got`, and `answers`: statuses by path, used up in order."""
+
+    url: str = ""
+    got: list[Received] = field(default_factory=list)
+    answers: dict[str, list[int]] = field(default_factory=dict)
+    in_flight: int = 0
+    most_in_flight: int = 0
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer as the path says."""
+        body = await request.read()
+        self.got.append(Received(request.path, dict(request.headers), body))
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            return await self._behave(request)
+        finally:
+            self.in_flight -= 1
+
+    async def _behave(self, request: web.BaseRequest) -> web.StreamResponse:
+        if scripted := self.answers.get(request.path):
+            return web.Response(status=scripted.pop(0))
+        _, behaviour, *rest = request.path.split("/")
+        if behaviour == "status":
+            return web.Response(status=int(rest[0]), text="no")
+        if behaviour == "hang":
+            await asyncio.sleep(60)
+        if behaviour == "slow":
+            await asyncio.sleep(int(rest[0]) / 1000)
+        if behaviour == "reset" and request.transport is not None:
+            request.transport.abort()
+        if behaviour == "redirect":
+            return web.Response(status=302, headers={"location": "https://new.example/hooks"})
+        if behaviour == "gone":
+            return web.Response(status=410)
+        if behaviour == "retry-after":
+            return web.Response(status=429, headers={"retry-after": rest[0]})
+        if behaviour == "big":
+            return web.Response(body=b"x" * 10_000_000)
+        if behaviour == "drip":
+            answer = web.StreamResponse()
+            await answer.prepare(request)
+            for _ in range(600):
+                await answer.write(b".")
+                await asyncio.sleep(0.1)
+        return web.Response(text="ok")
+
+
+async def serve(receiver: Receiver, port: int = 0) -> web.ServerRunner:
+    """Listen on loopback and fill in `receiver.url`."""
+    runner = web.ServerRunner(web.Server(receiver.handle, access_log=None))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
+    await site.start()
+    host, bound = runner.addresses[0][:2]
+    receiver.url = f"http://{host}:{bound}"
+    return runner
+
+
+class ReceiverThread:
+    """Run a receiver beside the test."""
+
+    def __init__(self) -> None:
+        self.receiver = Receiver()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._runner = asyncio.run_coroutine_threadsafe(serve(self.receiver), self._loop).result(10)
+
+    def stop(self) -> None:
+        """Close every connection and end the thread."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _close(self) -> None:
+        mine = asyncio.current_task()
+        for task in asyncio.all_tasks():
+            if task is not mine:
+                task.cancel()
+        await self._runner.shutdown()
+        await self._runner.cleanup()
+
+
+if __name__ == "__main__":
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(serve(Receiver(), int(sys.argv[1])))
+    loop.run_forever()

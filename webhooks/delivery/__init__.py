@@ -1,0 +1,1 @@
+"""Delivering events: claim, send, record. HTTP happens outside any transaction."""

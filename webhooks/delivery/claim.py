@@ -1,0 +1,236 @@
+"""Claiming due deliveries: fairly over endpoints, in order within one object, each by one sender.
+
+The claim is committed before anything is sent. It raises `attempt_count`, sets `claim_id` (the
+fencing token) and moves `due_at` to the end of the lease, all on the database's clock. A row whose
+lease ran out is simply due again; the claim that finds it leaves an `in_doubt` attempt behind.
+"""
+
+import random
+import time
+import uuid
+from dataclasses import dataclass
+
+from atlaspay.core import crypto
+from webhooks import sql
+from webhooks.delivery.breaker import Health
+from webhooks.signing import decode_secret
+
+LEASE_S = 60
+# Rows claimed ahead per parallel call of an endpoint that answers; one that fails gets no backlog.
+DEPTH = 32
+# A later event of an object whose earlier one is on its way looks again after this long, unless
+# the earlier one's outcome releases it first.
+RECHECK_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint with due deliveries: where to send, with which keys, how much it may get."""
+
+    endpoint_id: str
+    partner_id: str
+    url: str
+    keys: tuple[bytes, ...]
+    health: Health
+
+    @property
+    def depth(self) -> int:
+        """Return how many deliveries may be claimed at once."""
+        if self.health.is_probing:
+            return 1
+        return self.health.window * (1 if self.health.failing_since else DEPTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One delivery to send. `number` is this attempt's; `step` counts earlier failures."""
+
+    id: str
+    claim_id: uuid.UUID
+    endpoint_id: str
+    object_id: str
+    sequence: int
+    message_id: str
+    number: int
+    step: int
+    body: bytes
+    lease_end: float  # on time.monotonic()
+
+
+# The endpoints with pending rows, by one index probe each, however many rows they have.
+_TARGETS = """
+WITH RECURSIVE fresh(endpoint_id) AS (
+    (SELECT d.endpoint_id FROM webhooks_delivery d
+     WHERE d.state = 'pending' AND d.attempt_count = 0 ORDER BY d.endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.endpoint_id FROM webhooks_delivery d
+            WHERE d.state = 'pending' AND d.attempt_count = 0 AND d.endpoint_id > f.endpoint_id
+            ORDER BY d.endpoint_id LIMIT 1)
+    FROM fresh f WHERE f.endpoint_id IS NOT NULL
+), retry(endpoint_id) AS (
+    (SELECT d.endpoint_id FROM webhooks_delivery d
+     WHERE d.state = 'pending' AND d.attempt_count > 0 ORDER BY d.endpoint_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.endpoint_id FROM webhooks_delivery d
+            WHERE d.state = 'pending' AND d.attempt_count > 0 AND d.endpoint_id > r.endpoint_id
+            ORDER BY d.endpoint_id LIMIT 1)
+    FROM retry r WHERE r.endpoint_id IS NOT NULL
+), busy AS (SELECT endpoint_id FROM fresh UNION SELECT endpoint_id FROM retry)
+SELECT e.id, e.partner_id, e.url, e.secret_sealed,
+       CASE WHEN e.previous_secret_until > statement_timestamp() THEN e.previous_secret_sealed END
+           AS previous_secret_sealed,
+       h.failing_since, h.streak, h.breaker_trips, h.breaker_open_until, h."window",
+       h.warnings_sent
+FROM busy b
+JOIN webhooks_endpoint e ON e.id = b.endpoint_id
+LEFT JOIN webhooks_endpointhealth h ON h.endpoint_id = e.id
+WHERE e.status = 'enabled' AND e.deleted_at IS NULL
+  AND (h.breaker_open_until IS NULL OR h.breaker_open_until <= statement_timestamp())
+  AND (EXISTS (SELECT FROM webhooks_delivery d WHERE d.endpoint_id = e.id AND d.state = 'pending'
+               AND d.attempt_count = 0 AND d.due_at <= statement_timestamp())
+       OR EXISTS (SELECT FROM webhooks_delivery d WHERE d.endpoint_id = e.id
+                  AND d.state = 'pending' AND d.attempt_count > 0
+                  AND d.due_at <= statement_timestamp()))
+"""
+
+_CLAIM = """
+WITH want AS (
+    SELECT * FROM unnest(%(endpoints)b::text[], %(quotas)b::int[]) AS w(endpoint_id, quota)
+), picked AS MATERIALIZED (
+    SELECT p.* FROM want w CROSS JOIN LATERAL (
+        (SELECT d.id, d.event_id, d.endpoint_id, d.object_id, d.sequence, d.message_id,
+                d.attempt_count, d.claim_id IS NOT NULL AS was_claimed
+         FROM webhooks_delivery d
+         WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count = 0
+           AND d.due_at <= statement_timestamp()
+         ORDER BY d.due_at LIMIT w.quota FOR UPDATE SKIP LOCKED)
+        UNION ALL
+        (SELECT d.id, d.event_id, d.endpoint_id, d.object_id, d.sequence, d.message_id,
+                d.attempt_count, d.claim_id IS NOT NULL AS was_claimed
+         FROM webhooks_delivery d
+         WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count > 0
+           AND d.due_at <= statement_timestamp()
+         ORDER BY d.due_at LIMIT greatest(1, w.quota / 4) FOR UPDATE SKIP LOCKED)
+    ) p
+), blocked AS (
+    SELECT p.id, max(CASE WHEN q.claim_id IS NULL THEN q.due_at END) AS until
+    FROM picked p
+    JOIN webhooks_delivery q ON q.object_id = p.object_id AND q.endpoint_id = p.endpoint_id
+        AND q.state = 'pending' AND q.sequence < p.sequence
+    WHERE NOT EXISTS (SELECT FROM picked k WHERE k.id = q.id)
+    GROUP BY p.id
+), later AS (
+    UPDATE webhooks_delivery d
+    SET due_at = greatest(b.until, statement_timestamp() + make_interval(secs => %(recheck)s))
+    FROM blocked b WHERE d.id = b.id
+), claimed AS (
+    UPDATE webhooks_delivery d
+    SET claim_id = %(claim)s, attempt_count = d.attempt_count + 1,
+        step = d.step + p.was_claimed::int,
+        due_at = statement_timestamp() + make_interval(secs => %(lease)s)
+    FROM picked p
+    WHERE d.id = p.id AND NOT EXISTS (SELECT FROM blocked b WHERE b.id = p.id)
+    RETURNING d.id, p.event_id, d.endpoint_id, d.object_id, d.sequence, d.message_id,
+              d.attempt_count, d.step, p.was_claimed
+), doubtful AS (
+    INSERT INTO webhooks_deliveryattempt
+        (delivery_id, number, outcome, error, detail, response_headers)
+    SELECT id, attempt_count - 1, 'in_doubt', 'in_doubt',
+           'The sender stopped before it knew the answer; the event is sent again.', '{}'
+    FROM claimed WHERE was_claimed
+    ON CONFLICT (delivery_id, number) DO NOTHING
+)
+SELECT c.id, c.endpoint_id, c.object_id, c.sequence, c.message_id, c.attempt_count, c.step, e.body
+FROM claimed c JOIN webhooks_event e ON e.id = c.event_id
+ORDER BY c.endpoint_id, c.object_id, c.sequence
+"""
+
+
+def due_targets() -> list[Target]:
+    """Return the enabled endpoints that have due deliveries and whose breaker is closed."""
+    return [
+        Target(
+            endpoint_id=row["id"],
+            partner_id=row["partner_id"],
+            url=row["url"],
+            keys=_keys(row["id"], row["secret_sealed"], row["previous_secret_sealed"]),
+            health=health_of(row),
+        )
+        for row in sql.fetch(_TARGETS, {})
+    ]
+
+
+def health_of(row: sql.Row) -> Health:
+    """Return the health in a row that may be that of a missing record."""
+    if row["window"] is None:
+        return Health()
+    return Health(
+        failing_since=row["failing_since"],
+        streak=row["streak"],
+        breaker_trips=row["breaker_trips"],
+        breaker_open_until=row["breaker_open_until"],
+        window=row["window"],
+        warnings_sent=row["warnings_sent"],
+    )
+
+
+def share(targets: list[Target], *, capacity: int, in_flight: dict[str, int]) -> dict[str, int]:
+    """Divide `capacity` claims among the endpoints: equal shares, never above an endpoint's depth.
+
+    With more endpoints than capacity, chance decides whose turn it is.
+    """
+    quotas: dict[str, int] = {}
+    waiting = random.sample(targets, len(targets))
+    for index, target in enumerate(waiting):
+        equal = max(1, capacity // (len(waiting) - index))
+        room = target.depth - in_flight.get(target.endpoint_id, 0)
+        quota = min(equal, room, capacity)
+        if quota > 0:
+            quotas[target.endpoint_id] = quota
+            capacity -= quota
+    return quotas
+
+
+def claim(quotas: dict[str, int]) -> list[Claimed]:
+    """Claim due deliveries of these endpoints and commit. Two claimers never share a row."""
+    if not quotas:
+        return []
+    claim_id = uuid.uuid4()
+    lease_end = time.monotonic() + LEASE_S
+    rows = sql.fetch(
+        _CLAIM,
+        {
+            "endpoints": list(quotas),
+            "quotas": list(quotas.values()),
+            "claim": claim_id,
+            "lease": float(LEASE_S),
+            "recheck": float(RECHECK_S),
+        },
+    )
+    return [
+        Claimed(
+            id=row["id"],
+            claim_id=claim_id,
+            endpoint_id=row["endpoint_id"],
+            object_id=row["object_id"],
+            sequence=row["sequence"],
+            message_id=row["message_id"],
+            number=row["attempt_count"],
+            step=row["step"],
+            body=row["body"],
+            lease_end=lease_end,
+        )
+        for row in rows
+    ]
+
+
+def _keys(endpoint_id: str, present: bytes, previous: bytes | None) -> tuple[bytes, ...]:
+    keys = [_opened(bytes(present), f"webhooks_endpoint|secret_sealed|{endpoint_id}")]
+    if previous is not None:
+        place = f"webhooks_endpoint|previous_secret_sealed|{endpoint_id}"
+        keys.append(_opened(bytes(previous), place))
+    return tuple(keys)
+
+
+def _opened(sealed: bytes, place: str) -> bytes:
+    return decode_secret(crypto.unseal(sealed, place=place).decode())

@@ -1,0 +1,165 @@
+"""The delivery loop of one task: claim, send and record overlap until nothing is due.
+
+When the time slice ends, endpoints that fail get no new calls; healthy ones go on being served
+while the last slow calls run out, so that a hanging endpoint never makes the others wait.
+"""
+
+import logging
+import queue
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from django.db.utils import OperationalError
+
+from webhooks.delivery import claim, upkeep
+from webhooks.delivery.claim import Target
+from webhooks.delivery.record import record
+from webhooks.delivery.result import Outcome, Result
+from webhooks.delivery.sender import Sender
+from webhooks.signing_keys import current as signing_key
+
+log = logging.getLogger(__name__)
+
+SLICE_S = 5.0
+HARD_STOP_S = 25.0  # no claim of any kind after this; the task's limit is 60
+CAPACITY = 1_500  # claimed and not yet recorded
+FLUSH_MAX = 500
+FLUSH_WAIT_S = 0.02
+CLAIM_EVERY_S = 0.05  # while an earlier claim is still being sent
+SLOW_S = 0.5
+TIDY_EVERY_S = 10.0
+WRITE_TRIES = 3
+
+_tidied_at = float("-inf")
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did; `has_more` says that the slice ended with deliveries still due."""
+
+    claimed: int = 0
+    delivered: int = 0
+    failed: int = 0
+    unsent: int = 0
+    canceled: int = 0
+    has_more: bool = False
+
+
+def run_deliveries(budget_s: float = SLICE_S) -> Summary:
+    """Deliver what is due until nothing is or the time slice ends. Any number may run at once.
+
+    Call it outside any transaction. A crash at any point loses nothing: what was claimed is due
+    again when its lease ends.
+    """
+    run = _Run(budget_s)
+    try:
+        return run.go()
+    finally:
+        run.sender.stop()
+
+
+class _Run:
+    def __init__(self, budget_s: float) -> None:
+        self.summary = Summary()
+        self.sender = Sender(signing_key()[1])
+        self.targets: dict[str, Target] = {}
+        self.in_flight: Counter[str] = Counter()
+        self.claimed_at: dict[str, float] = {}  # delivery id, oldest first
+        self.started = time.monotonic()
+        self.slice_end = self.started + budget_s
+        self.next_claim_at = 0.0
+        self.is_over = False
+
+    def go(self) -> Summary:
+        self.summary.canceled = _tidy()
+        while True:
+            found = self._may_claim() and self._claim()
+            self._record(self._collect())
+            if not found and not self.claimed_at:
+                break
+        self.summary.has_more = self.is_over and bool(claim.due_targets())
+        if self.summary.claimed:
+            log.info(
+                "webhook.run",
+                extra={
+                    "claimed": self.summary.claimed,
+                    "delivered": self.summary.delivered,
+                    "failed": self.summary.failed,
+                    "unsent": self.summary.unsent,
+                    "duration_ms": round((time.monotonic() - self.started) * 1000),
+                },
+            )
+        return self.summary
+
+    def _may_claim(self) -> bool:
+        now = time.monotonic()
+        if not self.is_over and now >= self.slice_end:
+            self.is_over = True
+            self.sender.rest_slow_lanes()
+        if self.is_over:
+            oldest = next(iter(self.claimed_at.values()), now)
+            if now - oldest < SLOW_S or now - self.started > HARD_STOP_S:
+                return False
+        return now >= self.next_claim_at and len(self.claimed_at) <= CAPACITY - FLUSH_MAX
+
+    def _claim(self) -> bool:
+        targets = claim.due_targets()
+        if self.is_over:
+            targets = [target for target in targets if target.health.failing_since is None]
+        self.targets.update({target.endpoint_id: target for target in targets})
+        room = CAPACITY - len(self.claimed_at)
+        items = claim.claim(
+            claim.share(targets, capacity=min(room, FLUSH_MAX), in_flight=self.in_flight)
+        )
+        now = time.monotonic()
+        self.next_claim_at = now if len(items) >= FLUSH_MAX // 2 else now + CLAIM_EVERY_S
+        if not items:
+            return False
+        self.summary.claimed += len(items)
+        self.in_flight.update(item.endpoint_id for item in items)
+        self.claimed_at.update((item.id, now) for item in items)
+        self.sender.send(self.targets.copy(), items)
+        return True
+
+    def _collect(self) -> list[Result]:
+        """Return what has come back, waiting a moment for the first and then for company."""
+        results: list[Result] = []
+        deadline = time.monotonic() + FLUSH_WAIT_S
+        while self.claimed_at and len(results) < min(FLUSH_MAX, len(self.claimed_at)):
+            try:
+                wait_s = deadline - time.monotonic()
+                results.append(self.sender.results.get(wait_s > 0, max(wait_s, 0)))
+            except queue.Empty:
+                break
+        return results
+
+    def _record(self, results: list[Result]) -> None:
+        if not results:
+            return
+        for attempt in range(1, WRITE_TRIES + 1):
+            try:
+                record(results, self.targets)
+                break
+            except OperationalError:
+                # A deadlock rolled the whole flush back; nothing of it was written.
+                log.warning("webhook.record_failed", extra={"attempt": attempt})
+                if attempt == WRITE_TRIES:
+                    raise
+        for result in results:
+            self.in_flight[result.item.endpoint_id] -= 1
+            self.claimed_at.pop(result.item.id, None)
+            if result.outcome is Outcome.DELIVERED:
+                self.summary.delivered += 1
+            elif result.outcome is Outcome.UNSENT:
+                self.summary.unsent += 1
+            else:
+                self.summary.failed += 1
+
+
+def _tidy() -> int:
+    global _tidied_at
+    if time.monotonic() - _tidied_at < TIDY_EVERY_S:
+        return 0
+    _tidied_at = time.monotonic()
+    return upkeep.tidy()

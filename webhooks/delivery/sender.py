@@ -1,0 +1,207 @@
+"""Sending claimed deliveries: one lane per endpoint, many lanes at once, on the fan-out's loop.
+
+A lane runs at most the endpoint's window of calls. Events of one object go one after the other;
+where one fails, those behind it are given back unsent. Touches no database.
+"""
+
+import asyncio
+import queue
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+
+import aiohttp
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from yarl import URL
+
+from atlaspay.core import fanout
+from webhooks import guard
+from webhooks.delivery.breaker import TRIP_AT, Sign
+from webhooks.delivery.claim import RECHECK_S, Claimed, Target
+from webhooks.delivery.result import KEPT_HEADERS, Outcome, Result, name_error, retry_after_s
+from webhooks.delivery.schedule import LATE_DEADLINE_S, deadline_s
+from webhooks.signing import sign
+
+KEPT_BYTES = 16 * 1024
+CONNECT_S = 3.0
+PAUSE_S = 1.0  # until the breaker's row says how long
+CONNECTIONS = 600  # below the usual limit of 1,024 open files
+LEASE_MARGIN_S = LATE_DEADLINE_S + 15.0  # a send never begins that could outlive its lease
+
+OPTIONS = fanout.SessionOptions(
+    name="webhooks",
+    connections=CONNECTIONS,
+    connect_s=CONNECT_S,
+    total_s=LATE_DEADLINE_S,
+    headers={"user-agent": "AtlasPay-Webhooks/1", "content-type": "application/json"},
+    socket_factory=guard.open_socket,
+)
+
+
+@dataclass(slots=True)
+class Lane:
+    """The calls to one endpoint in this process."""
+
+    target: Target
+    url: URL
+    waiting: deque[list[Claimed]] = field(default_factory=deque)
+    active: int = 0
+    streak: int = 0
+    is_closed: bool = False
+    moved_at: float = 0.0
+
+
+class Sender:
+    """Takes claimed deliveries, puts a Result for each on `results`. Made once per run."""
+
+    def __init__(self, private_key: Ed25519PrivateKey | None) -> None:
+        self.results: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        self._private_key = private_key
+        self._lanes: dict[str, Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
+        self._fanout = fanout.current()
+
+    def send(self, targets: dict[str, Target], items: list[Claimed]) -> None:
+        """Hand over claimed deliveries, sorted by endpoint, object and sequence."""
+        self._fanout.loop.call_soon_threadsafe(self._accept, targets, items)
+
+    def stop(self) -> None:
+        """Begin no further send; what waits comes back unsent."""
+        self._is_stopping = True
+
+    def rest_slow_lanes(self) -> None:
+        """Begin no further send on lanes that fail, or have not finished one for a second."""
+        self._fanout.loop.call_soon_threadsafe(self._rest_slow_lanes)
+
+    def _rest_slow_lanes(self) -> None:
+        for lane in self._lanes.values():
+            if lane.active and (lane.streak or time.monotonic() - lane.moved_at > PAUSE_S):
+                lane.is_closed = True
+
+    def _accept(self, targets: dict[str, Target], items: list[Claimed]) -> None:
+        for endpoint_id, of_endpoint in groupby(items, key=lambda item: item.endpoint_id):
+            lane = self._lane(targets[endpoint_id])
+            for _, of_object in groupby(of_endpoint, key=lambda item: item.object_id):
+                lane.waiting.append(list(of_object))
+            for _ in range(min(lane.target.health.window - lane.active, len(lane.waiting))):
+                lane.active += 1
+                task = self._fanout.loop.create_task(self._work(lane))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _lane(self, target: Target) -> Lane:
+        lane = self._lanes.get(target.endpoint_id)
+        if lane is None or lane.target.url != target.url:
+            lane = self._lanes[target.endpoint_id] = Lane(target, URL(target.url))
+            lane.streak, lane.moved_at = target.health.streak, time.monotonic()
+        elif lane.active == 0:
+            # Only an endpoint whose breaker is closed is claimed for again.
+            lane.is_closed, lane.streak = False, target.health.streak
+            lane.moved_at = time.monotonic()
+        lane.target = target
+        return lane
+
+    async def _work(self, lane: Lane) -> None:
+        try:
+            while lane.waiting and lane.active <= lane.target.health.window:
+                await self._send_in_order(lane, lane.waiting.popleft())
+        finally:
+            lane.active -= 1
+
+    async def _send_in_order(self, lane: Lane, group: list[Claimed]) -> None:
+        for index, item in enumerate(group):
+            is_late = time.monotonic() + LEASE_MARGIN_S > item.lease_end
+            if self._is_stopping or lane.is_closed or is_late:
+                self._give_back(group[index:], PAUSE_S if lane.is_closed else 0.0)
+                return
+            result = await self._attempt(lane, item)
+            self.results.put(result)
+            self._note(lane, result)
+            if result.outcome is not Outcome.DELIVERED:
+                # They wait for the one before; the claim looks when that one may be through.
+                self._give_back(group[index + 1 :], float(RECHECK_S))
+                return
+
+    def _give_back(self, items: Iterable[Claimed], delay_s: float) -> None:
+        for item in items:
+            self.results.put(Result(item, Outcome.UNSENT, unsent_delay_s=delay_s))
+
+    def _note(self, lane: Lane, result: Result) -> None:
+        lane.moved_at = time.monotonic()
+        lane.streak = lane.streak + 1 if result.sign is Sign.UNREACHABLE else 0
+        if lane.streak >= TRIP_AT or result.is_gone or result.retry_after_s:
+            lane.is_closed = True
+
+    async def _attempt(self, lane: Lane, item: Claimed) -> Result:
+        started_at = datetime.now(UTC)
+        started = time.perf_counter()
+        timestamp_s = int(started_at.timestamp())
+        headers = {
+            "webhook-id": item.message_id,
+            "webhook-timestamp": str(timestamp_s),
+            "webhook-signature": sign(
+                item.message_id,
+                timestamp_s,
+                item.body,
+                keys=lane.target.keys,
+                private_key=self._private_key,
+            ),
+            "webhook-attempt": str(item.number),
+        }
+        status: int | None = None
+        body, kept, error, detail = b"", {}, "", ""
+        try:
+            async with self._fanout.session(OPTIONS).post(
+                lane.url,
+                data=item.body,
+                headers=headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=deadline_s(item.step), sock_connect=CONNECT_S),
+            ) as response:
+                status = response.status
+                kept = {n: v[:300] for n in KEPT_HEADERS if (v := response.headers.get(n))}
+                body = await _first_bytes(response)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as caught:
+            error, detail = name_error(caught)
+        if status is not None:
+            # The status line decides; what happened to the rest of the answer is a remark.
+            error = "" if 200 <= status < 300 else f"http_{status}"
+        return Result(
+            item=item,
+            outcome=_outcome(status),
+            http_status=status,
+            error=error,
+            detail=detail,
+            body=body,
+            headers=kept,
+            started_at=started_at,
+            duration_ms=round((time.perf_counter() - started) * 1000),
+            retry_after_s=retry_after_s(kept.get("retry-after"), started_at)
+            if status in {429, 503}
+            else None,
+            is_saturated=bool(lane.waiting),
+        )
+
+
+def _outcome(status: int | None) -> Outcome:
+    if status is None:
+        return Outcome.FAILED
+    return Outcome.DELIVERED if 200 <= status < 300 else Outcome.REFUSED
+
+
+async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
+    """Read at most 16 KB; a longer answer costs the receiver its connection, not us memory."""
+    kept = bytearray()
+    while len(kept) < KEPT_BYTES:
+        part = await response.content.read(KEPT_BYTES - len(kept))
+        if not part:
+            return bytes(kept)
+        kept += part
+        if response.content.at_eof():
+            return bytes(kept)
+    response.close()
+    return bytes(kept)
