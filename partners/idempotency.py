@@ -55,8 +55,7 @@ class Slot:
         self.replay = replay
 
     def store(self, status: int, body: str | bytes, object_id: str) -> None:
-        """Keep a success answer for ever. `body` is the JSON text exactly as the partner gets it.
-        """
+        """Keep a success answer for ever; `body` is the JSON exactly as the partner gets it."""
         if self.replay is not None or not 200 <= status < 300:
             raise AtlasError("only the first success of an idempotency key is kept")
         self._record.response_status = status

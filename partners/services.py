@@ -63,12 +63,8 @@ def issue_api_key(
     for number, cidr in enumerate(cidrs):
         try:
             networks.append(str(ip_network(cidr)))
-        except ValueError:
-            errors.append(
-                _error(
-                    f"/cidrs/{number}", "invalid", f"{cidr!r} is no network such as 203.0.113.0/24."
-                )
-            )
+        except ValueError as error:
+            errors.append(_error(f"/cidrs/{number}", "invalid", f"No network: {error}."))
     _raise(errors)
     with transaction.atomic():
         partner = _partner(partner_id)
