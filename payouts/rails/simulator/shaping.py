@@ -10,6 +10,8 @@ from collections.abc import Callable
 from payouts.rails.simulator.config import Faults, Fixed, Latency, Lognormal, Ramp, Uniform
 
 LONGEST_WAIT_S = 60.0
+# A tenth of a second at ten a second is a hair less than one token in binary fractions.
+_ROUNDING = 1e-9
 
 
 def sampler(latency: Latency, dice: random.Random) -> Callable[[], float]:
@@ -67,8 +69,8 @@ class TokenBucket:
         gained = rate * (now_s - self._filled_s)
         self._tokens = min(self._size(rate), self._tokens + gained)
         self._filled_s = now_s
-        if self._tokens >= 1:
-            self._tokens -= 1
+        if self._tokens >= 1 - _ROUNDING:
+            self._tokens = max(0.0, self._tokens - 1)
             return 0.0
         if rate == 0:
             return LONGEST_WAIT_S
