@@ -96,22 +96,26 @@ WHERE e.status = 'enabled' AND e.deleted_at IS NULL
 _CLAIM = """
 WITH want AS (
     SELECT * FROM unnest(%(endpoints)b::text[], %(quotas)b::int[]) AS w(endpoint_id, quota)
-), picked AS MATERIALIZED (
+), fresh AS MATERIALIZED (
     SELECT p.* FROM want w CROSS JOIN LATERAL (
-        (SELECT d.id, d.event_id, d.endpoint_id, d.object_id, d.sequence, d.message_id,
-                d.attempt_count, d.claim_id IS NOT NULL AS was_claimed
-         FROM webhooks_delivery d
-         WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count = 0
-           AND d.due_at <= statement_timestamp()
-         ORDER BY d.due_at LIMIT w.quota FOR UPDATE SKIP LOCKED)
-        UNION ALL
-        (SELECT d.id, d.event_id, d.endpoint_id, d.object_id, d.sequence, d.message_id,
-                d.attempt_count, d.claim_id IS NOT NULL AS was_claimed
-         FROM webhooks_delivery d
-         WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count > 0
-           AND d.due_at <= statement_timestamp()
-         ORDER BY d.due_at LIMIT greatest(1, w.quota / 4) FOR UPDATE SKIP LOCKED)
+        SELECT d.id, d.event_id, d.object_id, d.endpoint_id, d.sequence,
+               d.claim_id IS NOT NULL AS was_claimed
+        FROM webhooks_delivery d
+        WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count = 0
+          AND d.due_at <= statement_timestamp()
+        ORDER BY d.due_at LIMIT w.quota FOR UPDATE SKIP LOCKED
     ) p
+), retry AS MATERIALIZED (
+    SELECT p.* FROM want w CROSS JOIN LATERAL (
+        SELECT d.id, d.event_id, d.object_id, d.endpoint_id, d.sequence,
+               d.claim_id IS NOT NULL AS was_claimed
+        FROM webhooks_delivery d
+        WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count > 0
+          AND d.due_at <= statement_timestamp()
+        ORDER BY d.due_at LIMIT greatest(1, w.quota / 4) FOR UPDATE SKIP LOCKED
+    ) p
+), picked AS MATERIALIZED (
+    SELECT * FROM fresh UNION ALL SELECT * FROM retry
 ), blocked AS (
     SELECT p.id, max(CASE WHEN q.claim_id IS NULL THEN q.due_at END) AS until
     FROM picked p

@@ -69,15 +69,16 @@ class _Run:
         self.started = time.monotonic()
         self.slice_end = self.started + budget_s
         self.next_claim_at = 0.0
+        self.last_claim = 0
         self.is_over = False
 
     def go(self) -> Summary:
         self.summary.canceled = _tidy()
         while True:
             found = self._may_claim() and self._claim()
-            self._record(self._collect())
             if not found and not self.claimed_at:
                 break
+            self._record(self._collect())
         self.summary.has_more = self.is_over and bool(claim.due_targets())
         if self.summary.claimed:
             log.info(
@@ -101,7 +102,9 @@ class _Run:
             oldest = next(iter(self.claimed_at.values()), now)
             if now - oldest < SLOW_S or now - self.started > HARD_STOP_S:
                 return False
-        return now >= self.next_claim_at and len(self.claimed_at) <= CAPACITY - FLUSH_MAX
+        has_run_down = len(self.claimed_at) <= self.last_claim // 2
+        has_room = len(self.claimed_at) <= CAPACITY - FLUSH_MAX
+        return has_run_down or (has_room and now >= self.next_claim_at)
 
     def _claim(self) -> bool:
         targets = claim.due_targets()
@@ -113,6 +116,7 @@ class _Run:
             claim.share(targets, capacity=min(room, FLUSH_MAX), in_flight=self.in_flight)
         )
         now = time.monotonic()
+        self.last_claim = len(items)
         self.next_claim_at = now if len(items) >= FLUSH_MAX // 2 else now + CLAIM_EVERY_S
         if not items:
             return False
