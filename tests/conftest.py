@@ -1,0 +1,47 @@
+"""What all tests share: a clean database also after real commits, no memory of keys, no nudges."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client, TransactionTestCase
+from pytest_django import DjangoDbBlocker
+
+from atlaspay.core.redis import client as redis_client
+from partners import auth, throttles
+from tests import database
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Remember what migrations put in, so that a committing test can be undone to it."""
+    with django_db_blocker.unblock():
+        database.remember_seed()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _reset_instead_of_flush() -> Iterator[None]:
+    """Append-only tables refuse Django's TRUNCATE; put the database back in our own way."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: database.reset())
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _quiet(settings: object) -> None:
+    """Send no nudges and remember no keys of another test."""
+    settings.ATLASPAY_NUDGES_MUTED = True  # type: ignore[attr-defined]
+    auth.forget_all()
+    throttles.forget_all()
+
+
+@pytest.fixture
+def clean_redis() -> None:
+    """Empty this run's Redis database, for tests that count in it."""
+    redis_client().flushdb()
+
+
+@pytest.fixture
+def web() -> Client:
+    """Return a client that answers 500 as a server would, instead of raising."""
+    return Client(raise_request_exception=False)
