@@ -101,7 +101,7 @@ def spawn(
             stderr=log,
             cwd="/",
             env=_environment(),
-            preexec_fn=_tie_to_parent(dies_by),
+            preexec_fn=tie_to_parent(dies_by),
             user=account.user,
             group=account.group,
             extra_groups=account.extra_groups,
@@ -162,7 +162,11 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C"}
 
 
-def _tie_to_parent(number: int) -> Callable[[], None] | None:
+def tie_to_parent(number: int) -> Callable[[], None] | None:
+    """Return a preexec function that has the kernel send the new process `number` when we end.
+
+    None where the kernel cannot. Start such a process from the main thread: the tie is to a thread.
+    """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl

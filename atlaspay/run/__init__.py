@@ -1,1 +1,1 @@
-"""`make run` and `make demo`: the whole platform on one machine, watched and, for the demo, judged."""
+"""`make run` and `make demo`: the whole platform on one machine, watched or judged."""
