@@ -17,21 +17,22 @@ if now == 0 then
   local t = redis.call('TIME')
   now = tonumber(t[1]) * 1000000 + tonumber(t[2])
 end
-local L = #ARGV - 14
+local L = #ARGV - 15
 local start_rate = tonumber(ARGV[L + 1])
 local min_rate = tonumber(ARGV[L + 2])
 local max_rate = tonumber(ARGV[L + 3])
 local slow_gain = tonumber(ARGV[L + 4])
 local add_gain = tonumber(ARGV[L + 5])
-local burst_s = tonumber(ARGV[L + 6])
-local cut_limited = tonumber(ARGV[L + 7])
-local cut_error = tonumber(ARGV[L + 8])
-local cut_every = tonumber(ARGV[L + 9])
-local pause_max = tonumber(ARGV[L + 10])
-local flight_max = tonumber(ARGV[L + 11])
-local lease = tonumber(ARGV[L + 12])
-local trip_after = tonumber(ARGV[L + 13])
-local open_max = tonumber(ARGV[L + 14])
+local add_share = tonumber(ARGV[L + 6])
+local burst_s = tonumber(ARGV[L + 7])
+local cut_limited = tonumber(ARGV[L + 8])
+local cut_error = tonumber(ARGV[L + 9])
+local cut_every = tonumber(ARGV[L + 10])
+local pause_max = tonumber(ARGV[L + 11])
+local flight_max = tonumber(ARGV[L + 12])
+local lease = tonumber(ARGV[L + 13])
+local trip_after = tonumber(ARGV[L + 14])
+local open_max = tonumber(ARGV[L + 15])
 
 local KEEP_S = 86400
 local OPEN_FIRST = 1000000
@@ -170,7 +171,8 @@ if op == 'report' then
   -- Twice what really gets through bounds the growth, so that an idle rail does not promise more.
   local ceiling = math.min(max_rate, math.max(start_rate, 2 * measured))
   if successes > 0 and limited == 0 and now >= pause_until then
-    local gain = slow == 1 and slow_gain * successes or add_gain * successes / rate
+    local gain = slow_gain * successes
+    if slow == 0 then gain = math.max(add_gain, add_share * rate) * successes / rate end
     rate = math.max(rate, math.min(rate + gain, ceiling))
   end
 

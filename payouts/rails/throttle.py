@@ -33,7 +33,8 @@ Why = Literal["", "rate", "paused", "in_flight", "breaker"]
 class Limits:
     """How the throttle learns. Rates are calls per second; the defaults are those of docs/rails.md.
 
-    Slow start adds `slow_gain` per answered call until the first 429; from then on `add_gain`/rate.
+    Slow start adds `slow_gain` per answered call until the first 429; from then on a call adds so
+    much that full use adds `add_gain`, or `add_share` of the rate if that is more, each second.
     `in_flight` bounds calls open at once over all workers; a dead worker's slots come back after
     `lease_s`, which must exceed the longest call. `local_rate` holds per process without Redis.
     """
@@ -43,6 +44,7 @@ class Limits:
     max_rate: float = 5000
     slow_gain: float = 0.5
     add_gain: float = 4
+    add_share: float = 0.03
     burst_s: float = 0.25
     cut_limited: float = 0.7
     cut_error: float = 0.9

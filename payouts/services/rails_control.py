@@ -53,7 +53,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a pause or resume did; `is_changed` is False where the rail was in that state already."""
+    """What a pause or resume did; `is_changed` is False where it was in that state already."""
 
     rail: str
     is_paused: bool
@@ -85,6 +85,11 @@ def is_paused(rail: str) -> bool:
 def paused_rails() -> frozenset[str]:
     """Return the paused rails, as of at most a second ago in this process."""
     return _cache.get()
+
+
+def forget() -> None:
+    """Read the paused rails anew on the next question (tests; a change made elsewhere)."""
+    _cache.forget()
 
 
 def preview(rail: str) -> Preview:
