@@ -25,5 +25,4 @@ BEAT_SCHEDULE = {
     "poll-sent": _every(5, "payouts.poll_sent", "settlement"),
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),
     "send-mail": _every(5, "webhooks.send_mail", "webhooks"),
-    "heartbeat": _every(5, "atlaspay.heartbeat", "default"),
 }
