@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 API_KEY = "sandbox-bank-demo-key"
 SECRET = "whsec_c2FuZGJveC1iYW5rLWRlbW8tc2VjcmV0LW5vdC1mb3ItcHJvZHVjdGlvbg=="
 START_LIMIT_S = 20
+COMMAND = [sys.executable, "-m", "payouts.rails.simulator"]
 # The magic accounts as the contract prints them.
 IBANS = {
     0: "NL64ATLS0000000000", 1: "NL37ATLS0000000001", 2: "NL10ATLS0000000002",
@@ -74,13 +75,20 @@ def gbp_order(nn: int = 0, **changes: Any) -> dict[str, Any]:
     )
 
 
+def clean_environ() -> dict[str, str]:
+    """Return the environment without what would set up a bank."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("SANDBOX_BANK_")}
+
+
 class BankProcess:
     """One bank process; `url` is known once it is started."""
 
-    def __init__(self, *flags: str, port: int = 0, environ: dict[str, str] | None = None) -> None:
-        self._flags = flags
+    def __init__(
+        self, *flags: str, port: int | None = 0, environ: dict[str, str] | None = None
+    ) -> None:
+        self._flags = flags if port is None else (f"--port={port}", *flags)
         self._environ = environ or {}
-        self.port = port
+        self.port = port or 0
         self.ready: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self.session = requests.Session()
@@ -103,13 +111,26 @@ class BankProcess:
         assert self._process is not None
         return self._process.pid
 
+    @staticmethod
+    def refused(*flags: str) -> tuple[int, str]:
+        """Run a bank that is to refuse its start; return exit code and stderr."""
+        done = subprocess.run(
+            [*COMMAND, *flags],
+            cwd=ROOT,
+            env=clean_environ(),
+            capture_output=True,
+            text=True,
+            timeout=START_LIMIT_S,
+            check=False,
+        )
+        return done.returncode, done.stderr
+
     def start(self) -> "BankProcess":
         """Start the process and wait for its ready line."""
-        environ = {k: v for k, v in os.environ.items() if not k.startswith("SANDBOX_BANK_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "payouts.rails.simulator", f"--port={self.port}", *self._flags],
+            [*COMMAND, *self._flags],
             cwd=ROOT,
-            env={**environ, **self._environ},
+            env={**clean_environ(), **self._environ},
             stdout=subprocess.PIPE,
         )
         out = self._process.stdout

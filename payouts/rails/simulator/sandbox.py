@@ -52,7 +52,7 @@ class Sandbox:
         self.bank = Bank(self.clock, self.courier.announce, journal)
         self.requests: deque[RequestLine] = deque(maxlen=options.request_log)
         self.requests_total = 0
-        self.in_flight = 0
+        self.in_flight: set[Exchange] = set()
         self._outage_until_s = 0.0
         self._outage_mode = "error"
         self.configure(self.first_config())
@@ -78,6 +78,7 @@ class Sandbox:
     def reset(self, *, keep_config: bool) -> None:
         """Empty the books, the log and the courier; config too unless kept."""
         self.courier.clear()
+        self.in_flight.clear()
         self.bank.reset()
         self.requests.clear()
         self.requests_total = 0

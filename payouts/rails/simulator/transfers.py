@@ -39,7 +39,7 @@ class TransferDoor:
             refuse_rate(sandbox, exchange, wait_s)
             return
         limit = sandbox.config.concurrency
-        if limit is not None and sandbox.in_flight >= limit:
+        if limit is not None and len(sandbox.in_flight) >= limit:
             refuse_rate(sandbox, exchange, 1.0, "concurrency_limited", "Too many calls in flight.")
             return
         fault = sandbox.faults.draw()
@@ -158,7 +158,7 @@ class TransferDoor:
         delay_s = sandbox.latency_s()
         if routing_number is not None and us_bank(routing_number).slow:
             delay_s += SLOW_ANSWER_S
-        sandbox.in_flight += 1
+        sandbox.in_flight.add(exchange)
         if delay_s > 0:
             sandbox.loop.call_later(delay_s, self._end, exchange, transfer, fault)
         else:
@@ -166,7 +166,7 @@ class TransferDoor:
 
     def _end(self, exchange: Exchange, transfer: Transfer, fault: Fault) -> None:
         sandbox = self._sandbox
-        sandbox.in_flight -= 1
+        sandbox.in_flight.discard(exchange)
         bank = sandbox.bank
         if bank.by_key.get(transfer.key) is not transfer:
             exchange.send_error(503, "bank_was_reset", "The sandbox was reset meanwhile.")
@@ -191,10 +191,10 @@ def misbehave(
         exchange.reset()
     elif way == "hang":
         wait_s = sandbox.faults.hang_s if hang_s is None else hang_s
-        sandbox.in_flight += 1
+        sandbox.in_flight.add(exchange)
 
         def give_up() -> None:
-            sandbox.in_flight -= 1
+            sandbox.in_flight.discard(exchange)
             exchange.drop()
 
         sandbox.loop.call_later(wait_s, give_up)
