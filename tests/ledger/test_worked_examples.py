@@ -5,13 +5,7 @@ from django.db import transaction
 
 from atlaspay.core import context
 from ledger import selectors
-from ledger.chart import (
-    partner_available,
-    partner_in_transit,
-    partner_prefix,
-    partner_reserved,
-    rail_cash,
-)
+from ledger.chart import partner_available, partner_prefix, rail_cash
 from ledger.errors import LedgerError, UnbalancedJournalError, UnknownAccountError
 from ledger.models import Journal, Posting
 from ledger.selectors import Totals
@@ -23,20 +17,9 @@ from ledger.services import (
     post,
     post_all,
 )
+from tests.ledger.books import AVAILABLE, CASH, IN_TRANSIT, RESERVED, move
 
 pytestmark = pytest.mark.django_db
-
-AVAILABLE = partner_available("pt_a", "EUR")
-RESERVED = partner_reserved("pt_a", "EUR")
-IN_TRANSIT = partner_in_transit("pt_a", "EUR")
-CASH = rail_cash("sepa_inst", "EUR")
-
-
-def move(debit: str, credit: str, amount_minor: int, reference: str) -> list[Line]:
-    return [
-        Line(debit, amount_minor, "EUR", reference),
-        Line(credit, -amount_minor, "EUR", reference),
-    ]
 
 
 def holdings() -> tuple[int, int, int, int]:
