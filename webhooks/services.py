@@ -193,7 +193,8 @@ _REPLAY_SLICE = 1_000
 
 
 def replayable(endpoint_id: str, *, since: Any, states: list[str]) -> int:
-    """Return how many deliveries `replay` would make due."""
+    """Return how many deliveries `replay` would make due. Raises as `replay`."""
+    _replay_target(endpoint_id)
     floor = max(since, clock.now() - timedelta(days=REPLAY_DAYS))
     return Delivery.objects.filter(
         endpoint_id=endpoint_id, state__in=states, claim_id=None, created_at__gte=floor
@@ -206,10 +207,7 @@ def replay(endpoint_id: str, *, since: Any, states: list[str]) -> int:
     In slices of a thousand, each its own transaction; the sender's window shapes the rate. Raises
     NotFoundError, ConflictError (`endpoint_disabled`).
     """
-    endpoint = Endpoint.objects.filter(pk=endpoint_id, deleted_at=None).first()
-    if endpoint is None:
-        raise NotFoundError("There is no such endpoint.")
-    _require_enabled(endpoint)
+    _replay_target(endpoint_id)
     total = 0
     while True:
         with transaction.atomic():
@@ -231,6 +229,13 @@ def replay(endpoint_id: str, *, since: Any, states: list[str]) -> int:
     nudge(outbox.DELIVER_TASK, queue="webhooks")
     log.info("webhook.replayed", extra={"endpoint_id": endpoint_id, "count": total})
     return total
+
+
+def _replay_target(endpoint_id: str) -> None:
+    endpoint = Endpoint.objects.filter(pk=endpoint_id, deleted_at=None).first()
+    if endpoint is None:
+        raise NotFoundError("There is no such endpoint.")
+    _require_enabled(endpoint)
 
 
 def disable_gone(endpoint_id: str) -> None:
