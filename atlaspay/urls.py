@@ -26,6 +26,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("console/", admin.site.urls),
 ]
 
-for _prefix, _module in (("v1/", "payouts.api.urls"), ("v1/", "webhooks.urls")):
+for _prefix, _module in (
+    ("v1/", "payouts.api.urls"),
+    ("v1/", "webhooks.urls"),
+    (".well-known/", "webhooks.well_known"),
+):
     if find_spec(_module):
         urlpatterns.append(path(_prefix, include(_module)))
