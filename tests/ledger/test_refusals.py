@@ -87,7 +87,7 @@ def insert_posting(journal_id: int, account: str, amount_minor: int, currency: s
 def test_an_unbalanced_journal_is_refused_at_commit(journal_id):
     before = image()
     reached_the_end = False
-    with (
+    with (  # noqa: PT012
         pytest.raises(DatabaseError, match="off by 4 minor units of EUR for x"),
         transaction.atomic(),
     ):
@@ -172,7 +172,7 @@ def test_a_guarded_account_stays_at_or_above_zero_in_raw_sql_too(journal_id):
     with transaction.atomic():
         post("submit", move(AVAILABLE, RESERVED, 1, "po1"))
     before = image()
-    with (
+    with (  # noqa: PT012
         pytest.raises(DatabaseError, match=f"account {AVAILABLE} would go below zero"),
         transaction.atomic(),
     ):
