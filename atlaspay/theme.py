@@ -1,3 +1,43 @@
-"""What the console looks like: django-unfold's settings."""
+"""What the console looks like: django-unfold's settings.
 
-UNFOLD: dict[str, object] = {"SITE_TITLE": "AtlasPay", "SITE_HEADER": "AtlasPay"}
+Loaded with the settings: what needs models or URLs is named by its dotted path.
+"""
+
+from django.templatetags.static import static
+
+UNFOLD: dict[str, object] = {
+    "SITE_TITLE": "AtlasPay",
+    "SITE_HEADER": "AtlasPay",
+    "SITE_SUBHEADER": "Payouts console",
+    "SITE_URL": None,
+    "SITE_SYMBOL": "currency_exchange",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": False,
+    "ENVIRONMENT": "compliance.admin.menu.environment",
+    "ENVIRONMENT_TITLE_PREFIX": "compliance.admin.menu.title_prefix",
+    "DASHBOARD_CALLBACK": "compliance.admin.home.home",
+    "STYLES": [lambda request: static("console/console.css")],
+    "SCRIPTS": [lambda request: static("console/console.js")],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.1% .014 230)",
+            "100": "oklch(94% .03 230)",
+            "200": "oklch(89% .06 232)",
+            "300": "oklch(81% .1 235)",
+            "400": "oklch(71% .14 240)",
+            "500": "oklch(62% .16 246)",
+            "600": "oklch(53% .16 250)",
+            "700": "oklch(46% .14 252)",
+            "800": "oklch(40% .115 254)",
+            "900": "oklch(34% .09 256)",
+            "950": "oklch(27% .07 258)",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "compliance.admin.menu.navigation",
+    },
+}

@@ -1,0 +1,88 @@
+"""The console's sidebar and its environment badge; `atlaspay.theme` names these functions."""
+
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+
+def environment(request: HttpRequest) -> list[str]:
+    """Return the badge beside the title: nobody should mistake a demo for production."""
+    return ["Production", "danger"] if settings.IS_PRODUCTION else ["Demo", "info"]
+
+
+def title_prefix(request: HttpRequest) -> str:
+    """Return what the browser's tab begins with."""
+    return "" if settings.IS_PRODUCTION else "[Demo]"
+
+
+_MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Review",
+        (
+            ("Cases", "gavel", "compliance.case"),
+            ("Screening runs", "policy", "compliance.screeningrun"),
+            ("Policies", "rule", "compliance.policy"),
+            ("Watchlists", "person_search", "compliance.watchlist"),
+        ),
+    ),
+    (
+        "Payouts",
+        (
+            ("Payouts", "payments", "payouts.payout"),
+            ("Batches", "inventory_2", "payouts.batch"),
+            ("Returns", "undo", "payouts.return"),
+            ("Bank callbacks", "call_received", "payouts.bankcallback"),
+            ("Rails", "alt_route", "payouts.railstate"),
+        ),
+    ),
+    (
+        "Partners",
+        (
+            ("Partners", "storefront", "partners.partner"),
+            ("API keys", "key", "partners.apikey"),
+        ),
+    ),
+    (
+        "Money",
+        (
+            ("Accounts", "account_balance", "ledger.account"),
+            ("Journals", "menu_book", "ledger.journal"),
+        ),
+    ),
+    (
+        "Webhooks",
+        (
+            ("Endpoints", "webhook", "webhooks.endpoint"),
+            ("Deliveries", "outgoing_mail", "webhooks.delivery"),
+            ("Events", "bolt", "webhooks.event"),
+        ),
+    ),
+    (
+        "Audit",
+        (
+            ("Decisions", "verified", "compliance.decision"),
+            ("Staff", "group", "auth.user"),
+            ("Roles", "badge", "auth.group"),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar: what is registered and what this person may see, no empty groups."""
+    home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"title": "", "items": [home]}]
+    for title, entries in _MENU:
+        items = [
+            {"title": words, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")}
+            for words, icon, app, model in ((w, i, *m.split(".")) for w, i, m in entries)
+            if admin.site.is_registered(apps.get_model(app, model))
+            and request.user.has_perm(f"{app}.view_{model}")
+        ]
+        if items:
+            groups.append({"title": title, "separator": True, "items": items})
+    return groups

@@ -1,0 +1,177 @@
+"""Policies, watchlists and screening runs: what payouts are screened against, and what it said."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from atlaspay.core import console
+from atlaspay.core.admin import ReadOnlyAdmin
+from atlaspay.core.console import Fact, Table
+from compliance.admin.words import RESULT_TONES, code_words
+from compliance.models import Policy, ScreeningRun, Watchlist, WatchlistEntry
+
+ENTRIES_SHOWN = 200
+VERDICT_TONES = {"clear": "good", "review": "warn"}
+
+
+@admin.register(Policy)
+class PolicyAdmin(ReadOnlyAdmin):
+    """Policies, the live one first."""
+
+    list_display = ["name", "title", "author", "publisher", "published"]
+    list_display_links = ["name", "title"]
+    page_template = "console/page.html"
+
+    @display(description="Policy", ordering="number")
+    def name(self, policy: Policy) -> object:
+        """Return the number."""
+        return f"Policy {policy.number}"
+
+    @display(description="Published", ordering="published_at")
+    def published(self, policy: Policy) -> object:
+        """Return when."""
+        return console.when(policy.published_at)
+
+    def page(self, request: HttpRequest, obj: Policy) -> dict[str, Any]:
+        """Return the rules in words."""
+        is_live = not Policy.objects.filter(number__gt=obj.number).exists()
+        rows = [
+            [
+                code_words(rule["code"]),
+                console.code(rule["rule"]),
+                rule["weight"],
+                _parameters(rule),
+            ]
+            for rule in obj.document["rules"]
+        ]
+        thresholds = obj.document["thresholds"]
+        return {
+            "heading": f"Policy {obj.number}",
+            "badges": console.badge(
+                "Live" if is_live else "Replaced", "good" if is_live else "idle"
+            ),
+            "summary": obj.title,
+            "facts": [
+                Fact("Author", obj.author),
+                Fact("Publisher", obj.publisher),
+                Fact("Published", console.when(obj.published_at)),
+                Fact("Held from score", thresholds["review_score"]),
+                Fact("Decided within", f"{thresholds['review_minutes']} min"),
+            ],
+            "tables": [Table("Rules", ["Rule", "Kind", "Weight>", "Parameters"], rows)],
+        }
+
+
+def _parameters(rule: dict[str, Any]) -> str:
+    parts = []
+    for name, value in rule.get("parameters", {}).items():
+        if isinstance(value, dict):
+            shown = ", ".join(f"{key} {figure:,}" for key, figure in sorted(value.items()))
+        elif isinstance(value, list):
+            shown = ", ".join(value)
+        else:
+            shown = f"{value:,}"
+        parts.append(f"{name.replace('_', ' ')}: {shown}")
+    return "; ".join(parts)
+
+
+@admin.register(Watchlist)
+class WatchlistAdmin(ReadOnlyAdmin):
+    """Lists with their publication dates."""
+
+    list_display = ["title", "published_on", "revision", "imported"]
+    page_template = "console/page.html"
+
+    @display(description="Imported", ordering="imported_at")
+    def imported(self, watchlist: Watchlist) -> object:
+        """Return when."""
+        return console.when(watchlist.imported_at)
+
+    def page(self, request: HttpRequest, obj: Watchlist) -> dict[str, Any]:
+        """Return the list and its first entries."""
+        entries = WatchlistEntry.objects.filter(watchlist=obj).order_by("name")[:ENTRIES_SHOWN]
+        rows = [
+            [entry.name, entry.get_kind_display(), console.code(entry.subject)] for entry in entries
+        ]
+        return {
+            "heading": obj.title,
+            "facts": [
+                Fact("Published", f"{obj.published_on:%d %b %Y}"),
+                Fact("Revision", obj.revision),
+                Fact("Imported", console.when(obj.imported_at)),
+            ],
+            "tables": [
+                Table("Names", ["Name", "Kind", "Subject"], rows, note=f"first {ENTRIES_SHOWN}")
+            ],
+        }
+
+
+@admin.register(ScreeningRun)
+class ScreeningRunAdmin(ReadOnlyAdmin):
+    """Every run, newest first."""
+
+    list_display = ["reference", "recipient", "outcome", "score", "policy", "ran"]
+    list_display_links = ["reference"]
+    list_filter = ["verdict"]
+    list_select_related = ["payout", "policy"]
+    ordering = ["-id"]
+    search_fields = ["=id", "=payout__id"]
+    search_help_text = "Run or payout id"
+    page_template = "console/page.html"
+
+    @display(description="Payout")
+    def reference(self, run: ScreeningRun) -> object:
+        """Return the payout's reference."""
+        return run.payout.reference
+
+    @display(description="Recipient")
+    def recipient(self, run: ScreeningRun) -> object:
+        """Return who would be paid."""
+        return run.payout.recipient_name
+
+    @display(description="Verdict", ordering="verdict")
+    def outcome(self, run: ScreeningRun) -> object:
+        """Return the verdict."""
+        return console.toned(run.verdict, run.get_verdict_display(), VERDICT_TONES)
+
+    @display(description="Ran", ordering="created_at")
+    def ran(self, run: ScreeningRun) -> object:
+        """Return when."""
+        return console.when(run.created_at)
+
+    def page(self, request: HttpRequest, obj: ScreeningRun) -> dict[str, Any]:
+        """Return the findings and the facts kept."""
+        rows = [
+            [
+                code_words(finding["code"]),
+                console.toned(finding["result"], finding["result"].replace("_", " "), RESULT_TONES),
+                finding["weight"],
+                console.text_or_dash(finding["words"]),
+            ]
+            for finding in obj.findings
+        ]
+        facts = [[name.replace("_", " "), console.code(value)] for name, value in obj.facts.items()]
+        return {
+            "heading": format_html("Screening of {}", obj.payout.reference),
+            "badges": console.toned(obj.verdict, obj.get_verdict_display(), VERDICT_TONES),
+            "facts": [
+                Fact("Payout", console.link(obj.payout, obj.payout.reference)),
+                Fact("Policy", console.link(obj.policy)),
+                Fact("Lists", console.text_or_dash(obj.lists)),
+                Fact("Score", obj.score),
+                Fact("Took", f"{obj.duration_us} µs"),
+                Fact("Ran", console.when(obj.created_at)),
+            ],
+            "tables": [
+                Table(
+                    "Findings",
+                    ["Rule", "Result", "Weight>", "In words"],
+                    rows,
+                    empty="No rule had anything to say.",
+                ),
+                Table("Facts kept", ["", ""], facts, empty="Nothing beyond the payout's own data."),
+            ],
+        }
