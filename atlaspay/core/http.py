@@ -26,7 +26,8 @@ class BoundSession(requests.Session):
     def request(self, method: str, url: str, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         """Call `base_url + url`; raises requests' exceptions, never follows a redirect."""
         kwargs.setdefault("timeout", self.timeout_s)
-        kwargs.setdefault("allow_redirects", False)
+        # Session.get() asks for redirects before it comes here, so a default would not do.
+        kwargs["allow_redirects"] = False
         return super().request(method, self.base_url + url, **kwargs)
 
 
