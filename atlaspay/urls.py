@@ -1,7 +1,5 @@
 """Which address leads where."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
@@ -9,6 +7,7 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
 from atlaspay import health
 from atlaspay.core.problem_docs import problem_page
+from payouts.api import bank_callbacks
 
 handler400 = "atlaspay.core.problems.bad_request"
 handler403 = "atlaspay.core.problems.permission_denied"
@@ -23,13 +22,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("v1/docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("v1/docs/problems/", problem_page, name="problems"),
+    path("v1/", include("payouts.api.urls")),
+    path("v1/", include("webhooks.urls")),
+    path("callbacks/<str:provider>/", bank_callbacks.receive),
+    path(".well-known/", include("webhooks.well_known")),
     path("console/", admin.site.urls),
 ]
-
-for _prefix, _module in (
-    ("v1/", "payouts.api.urls"),
-    ("v1/", "webhooks.urls"),
-    (".well-known/", "webhooks.well_known"),
-):
-    if find_spec(_module):
-        urlpatterns.append(path(_prefix, include(_module)))

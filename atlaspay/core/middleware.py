@@ -93,7 +93,17 @@ class ProblemMiddleware:
             length = request.META.get("CONTENT_LENGTH") or "0"
             if length.isascii() and length.isdigit() and int(length) > settings.ATLASPAY_BODY_LIMIT:
                 return problems.answer(problems.too_large(), request)
-        return self.get_response(request)
+        return self._as_problem(request, self.get_response(request))
+
+    def _as_problem(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Give an error page that a plain view or Django itself made the form of the API."""
+        is_page = response.get("Content-Type", "").startswith("text/html")
+        if response.status_code < 400 or not is_page or not problems.is_api(request):
+            return response
+        made = problems.answer(problems.of_status(response.status_code), request)
+        if "Allow" in response:
+            made["Allow"] = response["Allow"]
+        return made
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a known error of a plain view; an unknown one goes on to handler500, which logs

@@ -153,6 +153,24 @@ def translate(exc: Exception) -> ProblemError | None:
     return None
 
 
+def of_status(status: int) -> ProblemError:
+    """Return the problem for a bare HTTP status that a plain view or Django answered."""
+    for kind in (
+        PermissionRefusedError,
+        NotFoundError,
+        MethodRefusedError,
+        MediaTypeRefusedError,
+        UnavailableError,
+    ):
+        if kind.status == status:
+            return kind(f"{kind.title}.")
+    if status >= 500:
+        return UnexpectedError("Something broke on our side.")
+    made = MalformedRequestError("The request cannot be served as it is.", code="bad_request")
+    made.status = status
+    return made
+
+
 def too_large() -> PayloadTooLargeError:
     """Return the refusal of a body above the limit."""
     limit = settings.ATLASPAY_BODY_LIMIT

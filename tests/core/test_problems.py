@@ -198,3 +198,9 @@ def test_api_answers_are_not_stored_by_caches():
 def test_every_code_raised_here_is_in_the_catalogue():
     key = ApiKeyFactory(scopes=[])
     problem(api_client(key).get("/v1/echo"), 403, "scope_missing")
+
+
+def test_a_plain_views_own_error_page_takes_the_form_of_the_api(web):
+    response = web.get("/callbacks/sandbox/")
+    problem(response, 405, "method_not_allowed")
+    assert response["Allow"] == "POST"
