@@ -115,7 +115,13 @@ def _judge_one(
     if destination is None:
         return None, faults
     choice, found = _route(item, account["type"], header, rails, at)
-    return Accepted(index, item, destination, choice.rail, choice.fallback_reason), faults + found
+    faults += found
+    if not faults:
+        carries = rails[choice.rail]
+        faults += names.check_wire_name(
+            recipient.name, carries.charset, carries.name_length, f"{at}/recipient/name"
+        )
+    return Accepted(index, item, destination, choice.rail, choice.fallback_reason), faults
 
 
 def _route(
@@ -146,11 +152,7 @@ def _route(
             return choice, [fault(where, code, routing.explain(code, header.rail))]
     if not choice.rail:
         return choice, [_no_rail(choice, header.currency, at)]
-    carries = rails[choice.rail]
-    wire = names.check_wire_name(
-        item.recipient.name, carries.charset, carries.name_length, f"{at}/recipient/name"
-    )
-    return choice, wire
+    return choice, []
 
 
 def _no_rail(choice: routing.Choice, currency: str, at: str) -> FieldError:
