@@ -37,12 +37,42 @@ QUEUES = (
     Queue(
         "intake", "created_at", "payouts_batch", "intake = 'received' AND completed_at IS NULL", 60
     ),
-    Queue("screening", "due_at", "payouts_payout", "state = 'screening' AND due_at <= now()", 60),
-    Queue("queued", "due_at", "payouts_payout", "state = 'queued' AND due_at <= now()", 300),
-    Queue("sending", "due_at", "payouts_payout", "state = 'sending' AND due_at <= now()", 300),
-    Queue("sent", "due_at", "payouts_payout", "state = 'sent' AND due_at <= now()", 300),
+    Queue(
+        "screening",
+        "due_at",
+        "payouts_payout",
+        "state = 'screening' AND due_at <= statement_timestamp()",
+        60,
+    ),
+    Queue(
+        "queued",
+        "due_at",
+        "payouts_payout",
+        "state = 'queued' AND due_at <= statement_timestamp()",
+        300,
+    ),
+    Queue(
+        "sending",
+        "due_at",
+        "payouts_payout",
+        "state = 'sending' AND due_at <= statement_timestamp()",
+        300,
+    ),
+    Queue(
+        "sent",
+        "due_at",
+        "payouts_payout",
+        "state = 'sent' AND due_at <= statement_timestamp()",
+        300,
+    ),
     Queue("callbacks", "received_at", "payouts_bankcallback", "state = 'stored'", 60),
-    Queue("webhooks", "due_at", "webhooks_delivery", "state = 'pending' AND due_at <= now()", 300),
+    Queue(
+        "webhooks",
+        "due_at",
+        "webhooks_delivery",
+        "state = 'pending' AND due_at <= statement_timestamp()",
+        300,
+    ),
 )
 WAITING_STATES = ("screening", "in_review", "queued", "sending", "sent")
 
@@ -106,7 +136,7 @@ def oldest_due_s() -> dict[str, float]:
     due.
     """
     parts = [
-        f"SELECT '{q.name}', extract(epoch FROM now() - min({q.due}))"  # noqa: S608 - constants
+        f"SELECT '{q.name}', extract(epoch FROM statement_timestamp() - min({q.due}))"  # noqa: S608 - constants
         f" FROM {q.table} WHERE {q.condition}"
         for q in QUEUES
     ]

@@ -1,8 +1,12 @@
-"""What the schema generator cannot see: problem answers, the rate headers, and which paths are the
-partners'.
-"""
+"""What the schema generator cannot see: keys, problem answers, headers, and what is public."""
 
+from functools import lru_cache
 from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer
 
 from atlaspay.core.problems import MEDIA_TYPE
 
@@ -53,6 +57,52 @@ _TEXT = {
     "503": "Temporarily unavailable; repeat after Retry-After.",
 }
 
+_HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "Yours, where you sent one of up to 64 safe characters, else ours.",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Limit": {
+        "description": "Requests that fit into the key's budget at once.",
+        "schema": {"type": "integer"},
+    },
+    "RateLimit-Remaining": {
+        "description": "Requests left of it now.",
+        "schema": {"type": "integer"},
+    },
+    "RateLimit-Reset": {
+        "description": "Seconds until the budget is full again.",
+        "schema": {"type": "integer"},
+    },
+}
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    """Bearer keys in the schema; registered by being imported."""
+
+    target_class = "partners.auth.ApiKeyAuthentication"
+    name = "ApiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """Return the security scheme."""
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "ap_test_…",
+            "description": "Authorization: Bearer followed by your API key.",
+        }
+
+
+@lru_cache(maxsize=1)
+def _document() -> bytes:
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    return OpenApiJsonRenderer().render(schema)
+
+
+def openapi_json(request: HttpRequest) -> HttpResponse:
+    """Return the partner API's OpenAPI document; made once a process, it does not change."""
+    return HttpResponse(_document(), content_type="application/json")
+
 
 def only_partner_api(endpoints: list[Any], **kwargs: Any) -> list[Any]:
     """Keep what partners call: /v1 without its own docs (drf-spectacular preprocessing hook)."""
@@ -74,10 +124,15 @@ def add_problem_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
             **({"headers": _retry_after()} if status in {"429", "503"} else {}),
         }
+    components.setdefault("headers", {}).update(_HEADERS)
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
     for path, item in result.get("paths", {}).items():
         for method in _METHODS:
             if method in item:
                 answers = item[method].setdefault("responses", {})
+                for own in answers.values():
+                    if "$ref" not in own:
+                        own["headers"] = {**headers, **own.get("headers", {})}
                 for status in _statuses(path, method, item[method]):
                     answers.setdefault(status, {"$ref": f"#/components/responses/Problem{status}"})
     return result
@@ -91,7 +146,7 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
         found |= {"409", "411", "413", "415", "422"}
     if method == "delete":
         found.add("409")
-    if method == "get" and operation.get("parameters"):
+    if any(parameter["in"] == "query" for parameter in operation.get("parameters", ())):
         found.add("422")
     return sorted(found)
 

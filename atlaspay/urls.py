@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from atlaspay import health
 from atlaspay.core.problem_docs import problem_page
+from atlaspay.openapi import openapi_json
 from payouts.api import bank_callbacks
 
 handler400 = "atlaspay.core.problems.bad_request"
@@ -19,7 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),
-    path("v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("v1/openapi.json", openapi_json, name="openapi"),
     path("v1/docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("v1/docs/problems/", problem_page, name="problems"),
     path("v1/", include("payouts.api.urls")),
