@@ -1,4 +1,4 @@
-"""A webhook receiver for tests, in this process or in its own: counts, keeps, and misbehaves on cue.
+"""A webhook receiver for tests, in this process or its own: counts, keeps, misbehaves on cue.
 
 The path chooses the behaviour: `/ok`, `/status/503`, `/hang`, `/drip`, `/reset`, `/big`,
 `/redirect`, `/gone`, `/retry-after/7`, `/slow/50` (milliseconds). Anything after it is free, so
@@ -24,7 +24,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """The running receiver: `url`, what it `got`, and `answers`: statuses by path, used up in order."""
+    """The running receiver; `answers` are statuses by path, used up in order."""
 
     url: str = ""
     got: list[Received] = field(default_factory=list)

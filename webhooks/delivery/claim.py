@@ -115,7 +115,11 @@ WITH want AS (
         ORDER BY d.due_at LIMIT greatest(1, w.quota / 4) FOR UPDATE SKIP LOCKED
     ) p
 ), picked AS MATERIALIZED (
-    SELECT * FROM fresh UNION ALL SELECT * FROM retry
+    -- First attempts first; a quarter on top for retries, and nothing on top of a single probe.
+    SELECT * FROM (
+        SELECT r.*, row_number() OVER (PARTITION BY r.endpoint_id ORDER BY r.turn) AS place
+        FROM (SELECT *, 0 AS turn FROM fresh UNION ALL SELECT *, 1 FROM retry) r
+    ) r JOIN want w USING (endpoint_id) WHERE r.place <= w.quota + w.quota / 4
 ), blocked AS (
     SELECT p.id, max(CASE WHEN q.claim_id IS NULL THEN q.due_at END) AS until
     FROM picked p
