@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--file", type=Path, default=ROOT / "examples" / "payouts.csv")
     options = parser.parse_args(words)
     console = Console(highlight=False)
+    say = partial(console.print, soft_wrap=True, markup=False)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     running: Session | None = None
@@ -38,7 +40,7 @@ def main(words: Sequence[str] | None = None) -> int:
         rows = read_rows(options.file)
         with session.own_home(is_demo=options.demo) as home:
             try:
-                running = session.start(home, console.print, is_demo=options.demo)
+                running = session.start(home, say, is_demo=options.demo)
                 if options.demo:
                     return _demo(running, rows, console)
                 _show(running, rows, console)

@@ -15,6 +15,8 @@ ENDS_PATIENCE_S = 70.0
 WEBHOOKS_PATIENCE_S = 20.0
 POLL_S = 0.5
 MARGIN_S = 60
+# What falls due in one jump is to be seen before the next.
+JUMP_PAUSE_S = 3.0
 
 
 def follow_to_the_end(
@@ -30,6 +32,7 @@ def follow_to_the_end(
     partner = running.partner()
     wanted = {row["reference"]: expected_end(dict(row)) for row in rows}
     advanced_s = 0
+    settled_down_at = 0.0
     last = ""
     while True:
         running.watch()
@@ -47,9 +50,10 @@ def follow_to_the_end(
         if not open_ or time.monotonic() - began > ENDS_PATIENCE_S:
             break
         needed_s = _next_jump(open_, advanced_s)
-        if needed_s:
+        if needed_s and time.monotonic() > settled_down_at:
             _advance(running, needed_s - advanced_s)
             advanced_s = needed_s
+            settled_down_at = time.monotonic() + JUMP_PAUSE_S
         time.sleep(POLL_S)
     return payouts, _await_webhooks(running)
 

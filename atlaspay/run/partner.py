@@ -43,20 +43,21 @@ class Partner:
 
     def payouts(self, batch_id: str) -> list[dict[str, Any]]:
         """Return all payouts of a batch."""
-        return list(self._pages(f"/v1/batches/{batch_id}/payouts", "cursor"))
+        path = f"/v1/batches/{batch_id}/payouts"
+        return list(self._pages(path, parameter="cursor", field="next_cursor"))
 
     def events(self) -> list[dict[str, Any]]:
         """Return every event there is for this partner, oldest first."""
-        return list(self._pages("/v1/events", "after"))
+        return list(self._pages("/v1/events", parameter="after", field="next_after"))
 
-    def _pages(self, path: str, parameter: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, *, parameter: str, field: str) -> Iterator[dict[str, Any]]:
         cursor = None
         while True:
             page = self._call("GET", path, params={"limit": PAGE, parameter: cursor})
             yield from page["data"]
-            if not page["data"] or not page.get("has_more", page.get("next_cursor")):
+            if not page["has_more"]:
                 return
-            cursor = page["next_cursor"]
+            cursor = page[field]
 
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         for _ in range(5):

@@ -27,7 +27,7 @@ from atlaspay.run import ports
 from atlaspay.run.children import Children, environment
 from atlaspay.run.errors import RunError
 from atlaspay.run.partner import Partner
-from payouts.rails.simulator.server import DEMO_API_KEY
+from payouts.rails.simulator.server import DEMO_API_KEY, DEMO_WEBHOOK_SECRET
 
 ROOT = paths.CHECKOUT
 PROCESSES = ("bank", "web", "dispatch", "webhooks", "beat")
@@ -59,7 +59,7 @@ class Session:
 
     def bank(self) -> BoundSession:
         """Return a session for the sandbox bank's control plane."""
-        key = self.children.environment.get("SANDBOX_BANK_API_KEY") or DEMO_API_KEY
+        key = self.children.environment["SANDBOX_BANK_API_KEY"]
         headers = {"Authorization": f"Bearer {key}"}
         return session(f"http://127.0.0.1:{self.ports.bank}", headers=headers)
 
@@ -152,8 +152,13 @@ def _environment(home: Path, chosen: ports.Ports, *, is_demo: bool) -> dict[str,
         "ATLASPAY_BASE_URL": f"http://127.0.0.1:{chosen.web}",
         "SANDBOX_BANK_URL": f"http://127.0.0.1:{chosen.bank}",
     }
-    if not os.environ.get("SANDBOX_BANK_JOURNAL"):
-        more["SANDBOX_BANK_JOURNAL"] = str(home / "bank.journal")
+    # Bank and platform must agree on these; who sets one in the environment sets it for both.
+    for name, value in (
+        ("SANDBOX_BANK_JOURNAL", str(home / "bank.journal")),
+        ("SANDBOX_BANK_API_KEY", DEMO_API_KEY),
+        ("SANDBOX_BANK_WEBHOOK_SECRET", DEMO_WEBHOOK_SECRET),
+    ):
+        more[name] = os.environ.get(name) or value
     if is_demo:
         more["ATLASPAY_PAYOUT_BUDGET_S"] = str(DEMO_BUDGET_S)
     return environment(**more)

@@ -143,9 +143,9 @@ def test_stop_spares_servers_in_use_unless_told_now(home: Home) -> None:
 def test_exec_hands_on_the_exit_code_and_names_a_missing_command(home: Home) -> None:
     words = ["-m", "atlaspay.embedded", "exec", "--"]
     assert home.run(*words, "sh", "-c", "exit 7").returncode == 7
-    missing = home.run(*words, "no-such-command")
+    missing = home.run(*words, "/no/such/command")
     assert missing.returncode == 127
-    assert missing.stderr == "atlaspay: cannot run no-such-command: No such file or directory\n"
+    assert missing.stderr == "atlaspay: cannot run /no/such/command: No such file or directory\n"
 
 
 def test_two_homes_never_meet(home: Home, tmp_path: Path) -> None:
