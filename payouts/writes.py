@@ -36,12 +36,18 @@ MUTABLE: tuple[tuple[str, str], ...] = (
 )
 _NAMES = [name for name, _ in MUTABLE]
 
+# Rows are locked in id order first: the join of an UPDATE visits them in any order, and two units
+# that do would wait for each other crosswise.
 _UPDATE = f"""
+WITH locked AS MATERIALIZED (
+    SELECT id FROM payouts_payout WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE
+)
 UPDATE payouts_payout p
    SET version = p.version + 1, updated_at = %s, {", ".join(f"{n} = v.{n}" for n in _NAMES)}
   FROM unnest(%s::text[], %s::text[], %s::int[],
               {", ".join(f"%s::{kind}[]" for _, kind in MUTABLE)})
        AS v(id, old_state, old_version, {", ".join(_NAMES)})
+  JOIN locked ON locked.id = v.id
  WHERE p.id = v.id AND p.state = v.old_state AND p.version = v.old_version
 RETURNING p.id
 """  # noqa: S608 - column names are ours
@@ -62,7 +68,7 @@ def update_payouts(
     ]
     columns += [[getattr(p, name) for p in payouts] for name in _NAMES]
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE, [now, *columns])
+        cursor.execute(_UPDATE, [columns[0], now, *columns])
         written = {row[0] for row in cursor.fetchall()}
     return {p.id for p in payouts} - written
 

@@ -62,7 +62,7 @@ def _claim(state: State, limit: int) -> list[tuple[Payout, Attempt]]:
             payout.claim_id = uuid.uuid4()
             payout.leased_until = payout.due_at = work.now + LEASE
             work.change(payout)
-        writes.update_attempts(attempts)
+            work.answered(attempt)
     return [(payouts[attempt.payout_id], attempt) for attempt in attempts]
 
 

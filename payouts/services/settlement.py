@@ -15,7 +15,7 @@ from datetime import timedelta
 from django.db import OperationalError
 from psycopg.errors import DeadlockDetected
 
-from payouts import postings, writes
+from payouts import postings
 from payouts.errors import LostRaceError
 from payouts.machine import Stage, State
 from payouts.models import Attempt, Payout
@@ -104,16 +104,14 @@ def _absorb_all(
 ) -> tuple[Report, dict[str, tuple[base.ReturnHint, ...]]]:
     report = Report()
     returned: dict[str, tuple[base.ReturnHint, ...]] = {}
-    touched = []
     for payout, attempt, outcome in triples:
         if attempt.state not in _ALIVE:
             _absorb_late(work, payout, attempt, outcome)
         else:
             _absorb(work, payout, attempt, outcome, report)
-        touched.append(attempt)
+        work.answered(attempt)
         if isinstance(outcome, base.Settled) and outcome.returned:
             returned[payout.id] = outcome.returned
-    writes.update_attempts(touched)
     report.moved = len(work.changed)
     return report, returned
 

@@ -19,7 +19,7 @@ from ledger.services import JournalDraft, Line, post_all
 from payouts import events, writes
 from payouts.errors import LostRaceError
 from payouts.machine import FINAL_STATES, State
-from payouts.models import Batch, Payout
+from payouts.models import Attempt, Batch, Payout
 from payouts.pipeline import WAKE
 from webhooks.outbox import NewEvent
 from webhooks.outbox import emit as emit_events
@@ -39,6 +39,7 @@ class Work:
     def __init__(self, now: datetime) -> None:
         self.now = now
         self.changed: dict[str, Payout] = {}
+        self._attempts: dict[str, Attempt] = {}
         self._loaded: dict[str, tuple[str, int]] = {}
         self._lines: dict[str, list[Line]] = defaultdict(list)
         self._events: list[NewEvent] = []
@@ -89,6 +90,10 @@ class Work:
                 self._tasks.add(task)
         self.changed[payout.id] = payout
 
+    def answered(self, attempt: Attempt) -> None:
+        """Write what became of an attempt; its payout is loaded by this unit."""
+        self._attempts[attempt.id] = attempt
+
     def old_state(self, payout: Payout) -> str:
         """Return the state this payout had when this unit loaded it."""
         return self._loaded[payout.id][0]
@@ -132,6 +137,7 @@ class Work:
             lost = writes.update_payouts(ordered, self._loaded, now=self.now)
             if lost:
                 raise LostRaceError(f"{len(lost)} payouts changed meanwhile, first {min(lost)}")
+        writes.update_attempts([self._attempts[key] for key in sorted(self._attempts)])
         if self._batches:
             Batch.objects.bulk_update(
                 [self._batches[key] for key in sorted(self._batches)],

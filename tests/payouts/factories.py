@@ -3,50 +3,22 @@
 import itertools
 from datetime import timedelta
 
-import factory
 from django.utils import timezone
 
 from atlaspay.core.crypto import blind_index
-from ledger import chart
-from ledger.services import Line, post
 from partners.models import Partner
 from payouts import postings
 from payouts.models import Attempt, Batch, Payout
 from payouts.services import decisions, dispatch, unit
 from payouts.vault import seal_account
+from tests.factories import PartnerFactory
 
 _numbers = itertools.count(1)
 
 
-class PartnerFactory(factory.django.DjangoModelFactory):
-    """A partner without money."""
-
-    class Meta:
-        model = Partner
-
-    name = factory.Sequence(lambda n: f"Market {n}")
-    email = factory.Sequence(lambda n: f"ops{n}@market.example")
-
-
-def funded_partner(
-    amount_minor: int = 1_000_000, currency: str = "EUR", rail: str = "sepa_inst"
-) -> Partner:
+def funded_partner(amount_minor: int = 1_000_000, currency: str = "EUR") -> Partner:
     """Return a partner with that much available."""
-    partner = PartnerFactory()
-    with unit.open(reason="test funding"):
-        post(
-            "partners.funded",
-            [
-                Line(chart.rail_cash(rail, currency), amount_minor, currency, partner.id),
-                Line(
-                    chart.partner_available(partner.id, currency),
-                    -amount_minor,
-                    currency,
-                    partner.id,
-                ),
-            ],
-        )
-    return partner
+    return PartnerFactory(funded={currency: amount_minor})
 
 
 def make_payouts(partner: Partner, amounts: list[int], **fields: object) -> list[Payout]:

@@ -238,7 +238,7 @@ def test_our_empty_account_holds_the_payout(sent, partner):
 
 
 def test_reroute_takes_the_other_rail_once_and_then_fails():
-    partner = funded_partner(50_000, "USD", "rtp")
+    partner = funded_partner(50_000, "USD")
     refused = base.Rejected(
         canonical="account_type_unsupported", retry_class=base.RetryClass.REROUTE, bank_code="AG03"
     )
