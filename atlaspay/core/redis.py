@@ -4,6 +4,8 @@ from functools import lru_cache
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 
 @lru_cache(maxsize=1)
@@ -15,4 +17,6 @@ def client() -> "redis.Redis":
         socket_connect_timeout=1.0,
         health_check_interval=15,
         socket_keepalive=True,
+        # Once, at once, for a connection gone stale. The library's default waits for seconds.
+        retry=Retry(NoBackoff(), 1),
     )

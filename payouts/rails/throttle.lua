@@ -159,7 +159,9 @@ if op == 'report' then
   local successes, limited = tonumber(ARGV[4]), tonumber(ARGV[5])
   local retry_after, errors = tonumber(ARGV[6]), tonumber(ARGV[7])
 
-  local window_at, window_n = math.min(s.window_at or now, now), (s.window_n or 0) + successes
+  -- The first report only opens the window: when its calls began is not known.
+  local window_at, window_n = now, 0
+  if s.window_at then window_at, window_n = math.min(s.window_at, now), s.window_n + successes end
   local measured = s.measured or 0
   if now - window_at >= SECOND then
     local seen = window_n / ((now - window_at) / SECOND)

@@ -59,7 +59,9 @@ class Simulation:
         counter = itertools.count()
         dice = random.Random(self.seed)
         start_s = self.clock.now_s
-        queue = [(start_s + dice.random() / 100, next(counter), 0, None) for _ in range(self.workers)]
+        queue = [
+            (start_s + dice.random() / 100, next(counter), 0, None) for _ in range(self.workers)
+        ]
         heapq.heapify(queue)
         while queue and queue[0][0] < start_s + seconds:
             at_s, _, granted, answers = heapq.heappop(queue)
