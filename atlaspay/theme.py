@@ -14,6 +14,13 @@ UNFOLD: dict[str, object] = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": False,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("console/favicon.svg"),
+        }
+    ],
     "ENVIRONMENT": "compliance.admin.menu.environment",
     "ENVIRONMENT_TITLE_PREFIX": "compliance.admin.menu.title_prefix",
     "DASHBOARD_CALLBACK": "compliance.admin.home.home",

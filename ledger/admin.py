@@ -20,7 +20,8 @@ POSTINGS_SHOWN = 100
 class AccountAdmin(ReadOnlyAdmin):
     """Accounts by name."""
 
-    list_display = ["name", "kind", "currency", "holds", "guard"]
+    list_display = ["owner", "role", "kind", "holds", "guard"]
+    list_display_links = ["owner", "role"]
     list_filter = ["kind", "currency"]
     ordering = ["name"]
     search_fields = ["name__startswith"]
@@ -35,6 +36,25 @@ class AccountAdmin(ReadOnlyAdmin):
             debits_minor=Sum("balances__debit_total"),
             credits_minor=Sum("balances__credit_total"),
         )
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Look up the owners of the whole page at once."""
+        changelist = super().get_changelist_instance(request)
+        owners = console.names(account.name.split(":")[1] for account in changelist.result_list)
+        for account in changelist.result_list:
+            owner_id = account.name.split(":")[1]
+            account.owner_words = owners.get(owner_id, owner_id)
+        return changelist
+
+    @display(description="Owner", ordering="name")
+    def owner(self, account: Any) -> object:
+        """Return whose it is: a partner's name or a rail."""
+        return format_html('<span title="{}">{}</span>', account.name, account.owner_words)
+
+    @display(description="Holds what is")
+    def role(self, account: Account) -> object:
+        """Return its part in the chart."""
+        return account.name.split(":")[2].replace("_", " ")
 
     @display(description="Balance")
     def holds(self, account: Any) -> object:
@@ -60,8 +80,12 @@ class AccountAdmin(ReadOnlyAdmin):
             ]
             for posting in postings
         ]
+        owner_id, role = obj.name.split(":")[1:3]
+        owner = console.names([owner_id]).get(owner_id, owner_id)
         return {
-            "heading": obj.name,
+            "title": obj.name,
+            "heading": f"{owner}: {role.replace('_', ' ')}, {obj.currency}",
+            "summary": obj.name,
             "badges": self.guard(obj) if obj.is_guarded else "",
             "facts": [
                 Fact("Balance", console.money(obj.holds_minor or 0, obj.currency)),
@@ -135,13 +159,15 @@ class JournalAdmin(ReadOnlyAdmin):
         """Return the lines in two columns, and that they balance."""
         found = Posting.objects.filter(journal=obj).select_related("account").order_by("id")
         sums = found.order_by("currency").values_list("currency").annotate(Sum("amount_minor"))
+        shown = list(found[:POSTINGS_SHOWN])
+        owners = console.names(posting.account.name.split(":")[1] for posting in shown)
         rows = [
             [
-                console.link(posting.account),
+                _account_link(posting.account, owners),
                 console.code(posting.reference),
                 *two_columns(posting),
             ]
-            for posting in found[:POSTINGS_SHOWN]
+            for posting in shown
         ]
         is_zero = all(total == 0 for _, total in sums)
         return {
@@ -165,3 +191,8 @@ class JournalAdmin(ReadOnlyAdmin):
                 )
             ],
         }
+
+
+def _account_link(account: Account, owners: dict[str, str]) -> object:
+    owner_id, role = account.name.split(":")[1:3]
+    return console.link(account, f"{owners.get(owner_id, owner_id)}: {role.replace('_', ' ')}")

@@ -3,7 +3,7 @@
 Everything returned is safe HTML made with `format_html`; nothing here reads the database.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +19,23 @@ from atlaspay.core.money import display
 TONES = frozenset({"good", "warn", "bad", "info", "idle"})
 NOTHING = format_html('<span class="ap-nothing">{}</span>', "—")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+# Prefix -> a look-up of many ids at once. A room whose objects others mention by id alone registers
+# its own, so that the ledger can show names it does not know.
+NAMERS: dict[str, Callable[[Iterable[str]], Mapping[str, str]]] = {}
+
+
+def names(ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of public ids, one look-up a prefix; ids nobody names are absent."""
+    by_prefix: dict[str, set[str]] = {}
+    for each in ids:
+        by_prefix.setdefault(each.partition("_")[0], set()).add(each)
+    found: dict[str, str] = {}
+    for prefix, group in by_prefix.items():
+        if prefix in NAMERS:
+            found.update(NAMERS[prefix](sorted(group)))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +178,11 @@ def account(last4: str, bank: str = "") -> SafeString:
 def actor(name: str) -> SafeString:
     """Return who acted in words: a person's name, an API key's end, a task's name."""
     kind, _, rest = name.partition(":")
-    words = {"user": rest, "key": f"API key …{rest[-6:]}", "system": rest.replace("_", " ")}
+    words = {
+        "user": rest,
+        "key": f"API key …{rest[-6:]}",
+        "system": f"system, {rest.rpartition('.')[2]}",
+    }
     return format_html('<span title="{}">{}</span>', name, words.get(kind, name) or name)
 
 

@@ -177,7 +177,7 @@ def _past_table(past: list[Payout], decided: dict[str, Decision]) -> Table:
         ["Submitted", "Payout", "Recipient", "Partner", "Amount>", "State", "Decision"],
         rows,
         empty="Nothing was ever sent to this account before.",
-        note=f"{len(past)} {more}payouts, the latest {len(rows)} shown" if past else "",
+        note=f"{len(past)} {more}in all, the latest {len(rows)} shown" if past else "",
     )
 
 

@@ -41,7 +41,7 @@ class PolicyAdmin(ReadOnlyAdmin):
         rows = [
             [
                 code_words(rule["code"]),
-                console.code(rule["rule"]),
+                rule["rule"].replace("_", " "),
                 rule["weight"],
                 _parameters(rule),
             ]
@@ -65,6 +65,14 @@ class PolicyAdmin(ReadOnlyAdmin):
         }
 
 
+_PARAMETERS = {
+    "major": "limit",
+    "major_by_currency": "in other currencies",
+    "count": "payouts",
+    "similarity": "similarity in %",
+}
+
+
 def _parameters(rule: dict[str, Any]) -> str:
     parts = []
     for name, value in rule.get("parameters", {}).items():
@@ -74,7 +82,7 @@ def _parameters(rule: dict[str, Any]) -> str:
             shown = ", ".join(value)
         else:
             shown = f"{value:,}"
-        parts.append(f"{name.replace('_', ' ')}: {shown}")
+        parts.append(f"{_PARAMETERS.get(name, name.replace('_', ' '))}: {shown}")
     return "; ".join(parts)
 
 

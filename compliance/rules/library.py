@@ -152,7 +152,7 @@ def watchlist_name(parameters: Parameters) -> Rule:
         others = f" and {len(hits) - 1} more" if len(hits) > 1 else ""
         return Hit(
             f"The name resembles “{best['entry']}” ({best['similarity']} %){others}"
-            f" on the list {best['list']}.",
+            f" on the list “{best['list']}”.",
             {"hits": hits},
         )
 

@@ -46,6 +46,13 @@ def policy(number: int) -> CompiledPolicy:
         return _policies[number]
 
 
+def forget() -> None:
+    """Read policies and lists anew on the next question (tests)."""
+    with _lock:
+        _policies.clear()
+        _lists.clear()
+
+
 def lists() -> Lists:
     """Return the lists as they are now, indexed again only after one of them changed."""
     label = ", ".join(

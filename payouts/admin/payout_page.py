@@ -25,7 +25,7 @@ from webhooks.models import Delivery
 HISTORY_MAX = 200
 # Bookkeeping of the queue: true, kept, and nothing a reader of the before and after looks for.
 _QUIET = frozenset(
-    {"version", "updated_at", "claim_id", "leased_until", "event_count", "last_event_id"}
+    {"version", "updated_at", "claim_id", "leased_until", "event_count", "last_event_id", "due_at"}
 )
 
 
@@ -214,9 +214,9 @@ def _ledger_table(payout: Payout) -> Table:
 
 
 def _account_words(name: str, payout: Payout) -> str:
-    owner, who, role, currency = (*name.split(":"), "", "", "")[:4]
+    _, who, role, _ = name.split(":")
     who = payout.partner.name if who == payout.partner_id else rail_words(who)
-    return f"{who}: {role.replace('_', ' ')} ({owner}, {currency})"
+    return f"{who}: {role.replace('_', ' ')}"
 
 
 def _delivery_table(deliveries: list[Delivery]) -> Table:
@@ -282,8 +282,9 @@ def _timeline(history: list[Any], attempts: list[Attempt], returns: list[Return]
     was = ""
     for row in history:
         if row.state != was:
-            words = State(row.state).label
-            by = format_html("{} {}", console.actor(row.actor), row.history_change_reason or "")
+            words = State(row.state).label if row.state in FINAL_STATES else Stage(row.stage).label
+            why = f"{row.history_change_reason}, " if row.history_change_reason else ""
+            by = format_html("{}by {}", why, console.actor(row.actor))
             moments.append(Moment(row.history_date, words, by, PAYOUT_TONES[row.state]))
             was = row.state
     for attempt in attempts:
