@@ -45,7 +45,11 @@ def cancel_payout(partner_id: str, payout_id: str) -> Payout:
             raise ConflictError(
                 f"The payout is {words.status}; only what was not sent can be canceled.",
                 code="not_cancelable",
-                extra={"payout_id": payout.id, "status": words.status, "stage": words.stage},
+                extra={
+                    "payout_id": payout.id,
+                    "payout_status": words.status,
+                    "payout_stage": words.stage,
+                },
             )
         _cancel(work, payout)
     return payout
