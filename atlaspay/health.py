@@ -4,6 +4,7 @@ Reads by raw SQL over known tables, so that no app need be imported and a broken
 """
 
 import hmac
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from atlaspay.core.peer import client_address
 from atlaspay.core.redis import client
+
+log = logging.getLogger(__name__)
 
 
 class Queue(NamedTuple):
@@ -97,7 +100,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
         try:
             found[name] = check()
         except DatabaseError as error:
-            found[name] = {"ok": False, "detail": f"database: {_first_line(error)}"}
+            # The message names hosts and users, so it is for the log and not for whoever asks.
+            log.warning("readyz.database", extra={"check": name, "error": _first_line(error)})
+            found[name] = {"ok": False, "detail": f"database: {type(error).__name__}"}
         except redis.RedisError as error:
             found[name] = {"ok": False, "detail": f"redis: {type(error).__name__}"}
     ready = all(check["ok"] for check in found.values())

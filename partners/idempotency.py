@@ -25,7 +25,7 @@ from atlaspay.core.errors import (
     AtlasError,
     ConflictError,
     InvalidRequestError,
-    MalformedRequestError,
+    ProblemError,
 )
 from partners.models import IdempotencyRecord
 
@@ -65,18 +65,18 @@ class Slot:
 
 
 def key_of(request: HttpRequest | Request) -> str:
-    """Return the request's Idempotency-Key. Raises MalformedRequestError (400) where it is missing
+    """Return the request's Idempotency-Key. Raises ProblemError (400) where it is missing
     or unfit.
     """
     key = request.headers.get("Idempotency-Key", "").strip()
     if not key:
-        raise MalformedRequestError(
+        raise ProblemError(
             "Send an Idempotency-Key header, a new one for each new object (a UUID will do); then a"
             " request that got no answer can be repeated safely.",
             code="idempotency_key_missing",
         )
     if not _KEY.fullmatch(key):
-        raise MalformedRequestError(
+        raise ProblemError(
             "An Idempotency-Key is 1 to 255 printable ASCII characters.",
             code="idempotency_key_invalid",
         )

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from simple_history.models import HistoricalRecords
 
 from atlaspay.core import context, problems
-from atlaspay.core.errors import MalformedRequestError
+from atlaspay.core.errors import ProblemError
 from atlaspay.core.peer import client_address
 
 access = logging.getLogger("atlaspay.access")
@@ -45,6 +45,8 @@ class RequestContextMiddleware:
             response["X-Request-Id"] = request_id
             if problems.is_api(request):
                 response.headers.setdefault("Cache-Control", "no-store")
+            if not response.streaming:
+                response.headers.setdefault("Content-Length", str(len(response.content)))
             self._log(request, response, started)
         return response
 
@@ -78,8 +80,7 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             # PostgreSQL has no text with NUL, so a view would break on it.
-            error = MalformedRequestError("An address has no NUL bytes.", code="nul_byte")
-            return problems.answer(error, request)
+            return problems.answer(ProblemError("An address has no NUL bytes."), request)
         if problems.is_api(request):
             if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get(
                 "CONTENT_LENGTH"
@@ -96,9 +97,9 @@ class ProblemMiddleware:
         return self._as_problem(request, self.get_response(request))
 
     def _as_problem(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Give an error page that a plain view or Django itself made the form of the API."""
-        is_page = response.get("Content-Type", "").startswith("text/html")
-        if response.status_code < 400 or not is_page or not problems.is_api(request):
+        """Give a bare error that a plain view or Django itself made the form of the API."""
+        is_problem = response.get("Content-Type", "") == problems.MEDIA_TYPE
+        if response.status_code < 400 or is_problem or not problems.is_api(request):
             return response
         made = problems.answer(problems.of_status(response.status_code), request)
         if "Allow" in response:

@@ -1,5 +1,4 @@
-"""The problem codes of the API and the page that explains them: where each answer's `type` leads.
-"""
+"""The problem codes of the API and the page that explains them, where each `type` leads."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
@@ -10,11 +9,12 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "malformed_body": (400, "The body could not be read; detail says why."),
     "malformed_json": (400, "The body is no JSON; line and column say where."),
     "invalid_utf8": (400, "The body is not UTF-8; byte says where."),
-    "nul_byte": (400, "A NUL character in the body or address; text has none."),
+    "nul_byte": (400, "A NUL character in the body; text has none."),
     "duplicate_member": (400, "A member name stands twice in one JSON object."),
     "too_deep": (400, "The body is nested too deeply."),
     "idempotency_key_missing": (400, "Send an Idempotency-Key header."),
     "idempotency_key_invalid": (400, "A key is 1 to 255 printable ASCII characters."),
+    "not_an_object": (400, "The body must be a JSON object."),
     "not_authenticated": (401, "Send Authorization: Bearer with your API key."),
     "key_unknown": (401, "The key is none of ours; look for a copying mistake."),
     "key_expired": (401, "The key has expired; use its successor."),
@@ -28,10 +28,22 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "not_acceptable": (406, "Accept application/json."),
     "conflict": (409, "The object is not in a state that allows this now."),
     "idempotency_in_progress": (409, "The same key is at work; repeat after Retry-After."),
+    "batch_reference_taken": (409, "batch_id names your batch that has this reference already."),
+    "not_cancelable": (409, "It was sent already, or has ended; cancelable on the object says so."),
+    "endpoint_disabled": (409, "Enable the endpoint first."),
+    "endpoint_limit_reached": (409, "Delete an endpoint before you add another."),
+    "delivery_in_flight": (409, "The delivery is being sent right now; look again in a moment."),
+    "replay_expired": (409, "The event is too old to be sent again; read it in the feed."),
     "length_required": (411, "Send the body with Content-Length."),
     "body_too_large": (413, "limit_bytes says how much is read; send smaller batches."),
     "unsupported_media_type": (415, "Send application/json, or what the address names."),
     "validation_failed": (422, "errors lists each fault with a JSON pointer."),
+    "invalid_query": (422, "errors names each query parameter that does not fit."),
+    "invalid_cursor": (422, "Take next_cursor exactly as a page gave it."),
+    "body_not_expected": (422, "This call takes no body."),
+    "nothing_to_change": (422, "Name at least one field to change."),
+    "too_many_items": (422, "Split the batch; detail says how many fit."),
+    "event_unknown": (422, "after names no event of yours."),
     "insufficient_funds": (422, "shortfall_minor says how much is missing; fund the balance."),
     "idempotency_key_reused": (
         422,

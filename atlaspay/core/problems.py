@@ -22,6 +22,7 @@ from rest_framework.response import Response
 
 from atlaspay.core import context
 from atlaspay.core.errors import (
+    ConflictError,
     FieldError,
     InvalidRequestError,
     MalformedRequestError,
@@ -92,6 +93,22 @@ class UnexpectedError(ProblemError):
     title = "Internal error"
 
 
+_BY_STATUS = {
+    kind.status: kind
+    for kind in (
+        NotAuthenticatedError,
+        PermissionRefusedError,
+        NotFoundError,
+        MethodRefusedError,
+        ConflictError,
+        MediaTypeRefusedError,
+        InvalidRequestError,
+        RateLimitedError,
+        UnavailableError,
+    )
+}
+
+
 def is_api(request: HttpRequest) -> bool:
     """Say whether this address answers in problem+json rather than HTML."""
     return request.path.startswith(API_PREFIXES)
@@ -147,7 +164,7 @@ def translate(exc: Exception) -> ProblemError | None:
     if isinstance(exc, RequestDataTooBig):
         return too_large()
     if isinstance(exc, SuspiciousOperation):
-        return MalformedRequestError("The request cannot be served as it is.", code="bad_request")
+        return _bad_request()
     if isinstance(exc, OperationalError | InterfaceError):
         return _of_database(exc)
     return None
@@ -155,18 +172,18 @@ def translate(exc: Exception) -> ProblemError | None:
 
 def of_status(status: int) -> ProblemError:
     """Return the problem for a bare HTTP status that a plain view or Django answered."""
-    for kind in (
-        PermissionRefusedError,
-        NotFoundError,
-        MethodRefusedError,
-        MediaTypeRefusedError,
-        UnavailableError,
-    ):
-        if kind.status == status:
-            return kind(f"{kind.title}.")
+    if status == PayloadTooLargeError.status:
+        return too_large()
+    if status in _BY_STATUS:
+        kind = _BY_STATUS[status]
+        return kind(f"{kind.title}.")
     if status >= 500:
         return UnexpectedError("Something broke on our side.")
-    made = MalformedRequestError("The request cannot be served as it is.", code="bad_request")
+    return _bad_request(status)
+
+
+def _bad_request(status: int = 400) -> ProblemError:
+    made = ProblemError("The request cannot be served as it is.")
     made.status = status
     return made
 
@@ -263,9 +280,7 @@ def _token(name: object) -> str:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 400 for the whole site (handler400)."""
     if is_api(request):
-        return answer(
-            translate(exception) or MalformedRequestError("The request cannot be served."), request
-        )
+        return answer(translate(exception) or _bad_request(), request)
     return defaults.bad_request(request, exception)
 
 

@@ -10,7 +10,7 @@ from atlaspay.core.errors import (
     AtlasError,
     ConflictError,
     InvalidRequestError,
-    MalformedRequestError,
+    ProblemError,
 )
 from partners.idempotency import claim, differing, digests, fingerprint, key_of
 from partners.models import IdempotencyRecord
@@ -141,7 +141,7 @@ def test_only_success_is_kept(status):
     ],
 )
 def test_the_header_is_checked(headers, code):
-    with pytest.raises(MalformedRequestError) as refused:
+    with pytest.raises(ProblemError) as refused:
         key_of(RequestFactory().post("/", headers=headers))
     assert (refused.value.status, refused.value.code) == (400, code)
 
