@@ -21,7 +21,12 @@ def funded_partner(amount_minor: int = 1_000_000, currency: str = "EUR") -> Part
     return PartnerFactory(funded={currency: amount_minor})
 
 
-def make_payouts(partner: Partner, amounts: list[int], **fields: object) -> list[Payout]:
+IBAN = "NL91ABNA0417164300"
+
+
+def make_payouts(
+    partner: Partner, amounts: list[int], *, iban: str = IBAN, **fields: object
+) -> list[Payout]:
     """Take in one batch of payouts; they wait for screening, funds reserved."""
     number = next(_numbers)
     currency = str(fields.get("currency", "EUR"))
@@ -58,9 +63,7 @@ def make_payouts(partner: Partner, amounts: list[int], **fields: object) -> list
             )
             for name, value in fields.items():
                 setattr(payout, name, value)
-            payout.account_sealed = seal_account(
-                payout.id, {"type": "iban", "iban": "NL91ABNA0417164300"}
-            )
+            payout.account_sealed = seal_account(payout.id, {"type": "iban", "iban": iban})
             payouts.append(payout)
         work.insert_batch(batch, payouts)
         work.post(postings.RESERVED, postings.reserved(payouts))
