@@ -1,0 +1,86 @@
+"""`python -m bench [PART ...]`: measure the platform on this machine; JSON as the last line.
+
+Without a part: throughput with its two comparisons, burst, paced and memory, in under five minutes.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from atlaspay.embedded import EmbeddedError
+from bench import meter, report
+from bench.parts import arrivals, throughput
+from bench.processes import BenchError
+from bench.stack import Stack, platform
+
+QUICK = ("throughput", "limit", "baseline", "burst", "paced")
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the parts asked for; returns the exit code: 0 whatever the figures are."""
+    options = _options(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    found: dict[str, Any] = {"machine": report.machine()}
+    code = 0
+    try:
+        with platform(report.say) as stack:
+            _measure(stack, options, found)
+    except (BenchError, EmbeddedError) as error:
+        report.say(f"stopped: {error}")
+        found["why_incomplete"] = str(error)
+        code = 1
+    except KeyboardInterrupt:
+        found["why_incomplete"] = "interrupted"
+        code = 130
+    report.show(found)
+    report.finish(found)
+    return code
+
+
+def _measure(stack: Stack, options: argparse.Namespace, found: dict[str, Any]) -> None:
+    parts = options.parts or list(QUICK)
+    if not {"limit", "baseline"} >= set(parts):
+        throughput.warm_up(stack)
+    if "throughput" in parts:
+        found["throughput"] = throughput.measure(
+            stack, payouts=options.payouts, times=options.repeats
+        )
+    if {"limit", "baseline"} <= set(parts):
+        found.setdefault("throughput", {}).update(
+            throughput.compare(
+                stack,
+                found.get("throughput", {}),
+                limit_payouts=options.limit_payouts,
+                baseline_payouts=options.baseline_payouts,
+            )
+        )
+    if "burst" in parts:
+        found["burst"] = arrivals.burst(stack, posts=options.posts)
+    if "paced" in parts:
+        found["paced"] = arrivals.paced(
+            stack, batches_per_s=options.batches_per_s, seconds=options.seconds
+        )
+    found["memory"] = meter.memory(stack.usage())
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*QUICK, []], metavar="PART")
+    parser.add_argument("--payouts", type=int, default=10_000, help="payouts of one throughput run")
+    parser.add_argument("--repeats", type=int, default=3, help="throughput runs")
+    parser.add_argument("--limit-payouts", type=int, default=10_000)
+    parser.add_argument("--baseline-payouts", type=int, default=1_000)
+    parser.add_argument("--posts", type=int, default=200, help="POSTs of a burst")
+    parser.add_argument("--batches-per-s", type=float, default=8.0, help="of paced arrival")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of paced arrival")
+    return parser.parse_args(words)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
