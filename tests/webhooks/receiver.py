@@ -29,6 +29,7 @@ class Receiver:
     url: str = ""
     got: list[Received] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
+    release: threading.Event = field(default_factory=threading.Event)
     in_flight: int = 0
     most_in_flight: int = 0
 
@@ -50,7 +51,7 @@ class Receiver:
         if behaviour == "status":
             return web.Response(status=int(rest[0]), text="no")
         if behaviour == "hang":
-            await asyncio.sleep(60)
+            await self._hang()
         if behaviour == "slow":
             await asyncio.sleep(int(rest[0]) / 1000)
         if behaviour == "reset" and request.transport is not None:
@@ -70,6 +71,13 @@ class Receiver:
                 await answer.write(b".")
                 await asyncio.sleep(0.1)
         return web.Response(text="ok")
+
+    async def _hang(self) -> None:
+        """Answer nothing until the test says so, or a minute has gone by."""
+        for _ in range(1200):
+            if self.release.is_set():
+                return
+            await asyncio.sleep(0.05)
 
 
 async def serve(receiver: Receiver, port: int = 0) -> web.ServerRunner:

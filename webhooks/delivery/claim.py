@@ -2,7 +2,8 @@
 
 The claim is committed before anything is sent. It raises `attempt_count`, sets `claim_id` (the
 fencing token) and moves `due_at` to the end of the lease, all on the database's clock. A row whose
-lease ran out is simply due again; the claim that finds it leaves an `in_doubt` attempt behind.
+lease ran out is simply due again; the claim that finds it leaves an `in_doubt` attempt behind,
+which uses up no step of the schedule.
 """
 
 import random
@@ -17,7 +18,7 @@ from webhooks.signing import decode_secret
 
 LEASE_S = 60
 # Rows claimed ahead per parallel call of an endpoint that answers; one that fails gets no backlog.
-DEPTH = 32
+DEPTH = 16
 # A later event of an object whose earlier one is on its way looks again after this long, unless
 # the earlier one's outcome releases it first.
 RECHECK_S = 2
@@ -134,7 +135,6 @@ WITH want AS (
 ), claimed AS (
     UPDATE webhooks_delivery d
     SET claim_id = %(claim)s, attempt_count = d.attempt_count + 1,
-        step = d.step + p.was_claimed::int,
         due_at = statement_timestamp() + make_interval(secs => %(lease)s)
     FROM picked p
     WHERE d.id = p.id AND NOT EXISTS (SELECT FROM blocked b WHERE b.id = p.id)
@@ -144,7 +144,7 @@ WITH want AS (
     INSERT INTO webhooks_deliveryattempt
         (delivery_id, number, outcome, error, detail, response_headers)
     SELECT id, attempt_count - 1, 'in_doubt', 'in_doubt',
-           'The sender stopped before it knew the answer; the event is sent again.', '{}'
+           'The sender stopped before it knew; the event may have been sent.', '{}'
     FROM claimed WHERE was_claimed
     ON CONFLICT (delivery_id, number) DO NOTHING
 )
