@@ -29,7 +29,7 @@ def _sandbox_settings(url: str) -> Mapping[str, Any]:
         "SANDBOX_BANK_API_KEY": "contract-suite",
         "SANDBOX_BANK_WEBHOOK_SECRET": SANDBOX_SECRET,
         "CALLBACK_BASE_URL": "http://127.0.0.1:8000",
-        "CONNECTIONS": 10,
+        "CONNECTIONS": 100,
     }
 
 
