@@ -8,7 +8,7 @@ all.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, connection, transaction
@@ -100,7 +100,7 @@ def post_all(drafts: Sequence[JournalDraft]) -> list[int]:
         for line in draft.lines
     ]
     bound = context.current()
-    values = {
+    values: dict[str, str | list[str]] = {
         "names": [name for name, _ in places],
         "currencies": [currency for _, currency in places],
         "kinds": [draft.kind for draft in drafts],
@@ -173,7 +173,7 @@ def _lock(names: list[str]) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _send(values: dict[str, object]) -> list[int]:
+def _send(values: Mapping[str, str | list[str]]) -> list[int]:
     try:
         with connection.cursor() as cursor:
             cursor.execute(_POST, values)

@@ -92,6 +92,12 @@ class ApiKeyAuthentication(BaseAuthentication):
         return REALM
 
 
+def principal_of(request: Request) -> ApiPrincipal | None:
+    """Return who calls, or None where it is nobody with a key."""
+    user: object = request.user
+    return user if isinstance(user, ApiPrincipal) else None
+
+
 def verify(text: str) -> KeyFacts:
     """Return the key that `text` proves. Raises NotAuthenticatedError, the same for unknown prefix
     and wrong secret.

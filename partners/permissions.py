@@ -4,7 +4,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from atlaspay.core.errors import PermissionRefusedError
-from partners.auth import ApiPrincipal
+from partners.auth import principal_of
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -18,8 +18,8 @@ class HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: object) -> bool:
         """Return False where nobody is authenticated (DRF then answers 401)."""
-        principal = request.user
-        if not isinstance(principal, ApiPrincipal):
+        principal = principal_of(request)
+        if principal is None:
             return False
         method = str(request.method)
         if method == "OPTIONS" or not hasattr(view, method.lower()):

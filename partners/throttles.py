@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from atlaspay.core.redis import client
-from partners.auth import ApiPrincipal
+from partners.auth import principal_of
 
 log = logging.getLogger(__name__)
 
@@ -126,10 +126,11 @@ class KeyRateThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: object) -> bool:
         """Take one request; requests without a key (the docs) are not counted here."""
-        if not isinstance(request.user, ApiPrincipal):
+        principal = principal_of(request)
+        if principal is None:
             return True
         self.budget = take(
-            request.user.pk,
+            principal.pk,
             rate=settings.ATLASPAY_RATE_PER_SECOND,
             burst=settings.ATLASPAY_RATE_BURST,
         )

@@ -238,7 +238,7 @@ def _of_drf(exc: drf.APIException) -> ProblemError:
         case drf.UnsupportedMediaType():
             made = MediaTypeRefusedError(str(exc.detail))
         case drf.Throttled():
-            wait_s = max(1, math.ceil(exc.wait or 1))
+            wait_s = max(1, math.ceil(getattr(exc, "wait", None) or 1))
             headers["Retry-After"] = str(wait_s)
             made = RateLimitedError(
                 f"This key used its request budget. Come back in {wait_s} s.", headers=headers
