@@ -33,7 +33,8 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     console = Console(highlight=False)
     say = partial(console.print, soft_wrap=True, markup=False)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # Ctrl-C too: a shell that starts us in the background would have us ignore it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     running: Session | None = None
     try:
@@ -68,7 +69,7 @@ def _show(running: Session, rows: list[dict[str, str]], console: Console) -> Non
         for shown, stats in _progress(running, batches, began):
             line = table.plain_line(shown, stats)
             if line != last:
-                console.print(line)
+                running.say(line)
             last = line
     _print_addresses(running, console)
     while True:
@@ -99,8 +100,7 @@ def _demo(running: Session, rows: list[dict[str, str]], console: Console) -> int
     environment = running.children.environment
     checks = {
         "webhooks": webhooks,
-        "ledger": verdict.judge_by_command("check_ledger", ROOT, environment),
-        "audit": verdict.judge_by_command("verify_audit", ROOT, environment),
+        **verdict.judge_by_commands(ROOT, environment),
         "bank": verdict.judge_bank(running.bank().get("/_sim/audit").json()),
     }
     result = verdict.summary(

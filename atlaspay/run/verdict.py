@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from atlaspay.run.expect import Expected, expected_end
 
 SHOWN = 20
+PROOFS = {"ledger": "check_ledger", "audit": "verify_audit"}
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,14 @@ def judge_webhooks(
     }
 
 
-def judge_by_command(name: str, root: Path, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Run a proving command (`check_ledger`, `verify_audit`) and return its report."""
+def judge_by_commands(root: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Run the proving commands side by side and return their reports."""
+    with ThreadPoolExecutor() as pool:
+        reports = pool.map(lambda name: _judge_by(name, root, environment), PROOFS.values())
+        return dict(zip(PROOFS, reports, strict=True))
+
+
+def _judge_by(name: str, root: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "manage.py", name, "--json"],
         cwd=root,
