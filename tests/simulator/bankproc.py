@@ -86,7 +86,8 @@ class BankProcess:
     def __init__(
         self, *flags: str, port: int | None = 0, environ: dict[str, str] | None = None
     ) -> None:
-        self._flags = flags if port is None else (f"--port={port}", *flags)
+        self._flags = flags
+        self._names_port = port is not None
         self._environ = environ or {}
         self.port = port or 0
         self.ready: dict[str, Any] = {}
@@ -127,8 +128,10 @@ class BankProcess:
 
     def start(self) -> "BankProcess":
         """Start the process and wait for its ready line."""
+        # A restart takes the port of the first start, so that clients find the bank again.
+        port = [f"--port={self.port}"] if self._names_port else []
         self._process = subprocess.Popen(
-            [*COMMAND, *self._flags],
+            [*COMMAND, *port, *self._flags],
             cwd=ROOT,
             env={**clean_environ(), **self._environ},
             stdout=subprocess.PIPE,
@@ -151,6 +154,12 @@ class BankProcess:
     def kill(self) -> int:
         """End it with SIGKILL, as a crash would."""
         return self._end(signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself and return its exit code."""
+        assert self._process is not None
+        self._process.wait(timeout=10)
+        return self.stop()
 
     def _end(self, number: signal.Signals) -> int:
         process = self._process

@@ -253,6 +253,12 @@ def test_connection_close_and_http_1_0_are_honoured(bank: BankProcess) -> None:
     assert raw(bank, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
+def test_head_gets_no_body(bank: BankProcess) -> None:
+    answer = raw(bank, b"HEAD /v1/accounts HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
 def test_expect_100_continue_is_answered(bank: BankProcess) -> None:
     answer = raw(bank, request(eur_order(0), "key-1", "Expect: 100-continue"))
     assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 ")

@@ -46,7 +46,7 @@ def test_another_body_under_the_key_is_refused_with_the_first_id(bank: BankProce
 
 
 def test_a_key_is_needed_and_bounded(bank: BankProcess) -> None:
-    for key in ("", "k" * 201):
+    for key in ("", "k" * 201, b"sch\xc3\xb6n", "a\tb"):
         headers = {"Idempotency-Key": key}
         url = f"{bank.url}/v1/transfers"
         answer = bank.session.post(url, json=eur_order(0), headers=headers, timeout=5)

@@ -1,11 +1,14 @@
 """A bank with a journal survives kill -9 with its transfers, timers and clock."""
 
+import resource
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.simulator.bankproc import ROOT, BankProcess, eur_order
+from tests.simulator.bankproc import API_KEY, ROOT, BankProcess, eur_order
 
 FULL = 1_000_000_000_000
 
@@ -98,6 +101,69 @@ def test_reset_empties_the_journal(tmp_path: Path) -> None:
     with BankProcess(flag) as again:
         assert again.ready["replayed"] == 1
         assert again.balance() == FULL
+
+
+def test_a_full_disk_stops_the_bank_before_it_pays(tmp_path: Path) -> None:
+    path = tmp_path / "bank.jsonl"
+    bank = BankProcess(f"--journal={path}").start()
+    told = [bank.pay(0)["id"] for _ in range(3)]
+    resource.prlimit(bank.pid, resource.RLIMIT_FSIZE, (path.stat().st_size + 100,) * 2)
+    with pytest.raises(requests.ConnectionError):
+        bank.send(eur_order(0))
+    assert bank.wait() == 1
+    with BankProcess(f"--journal={path}") as again:
+        assert again.ready["replayed"] == 3
+        assert [again.transfer(item)["status"] for item in told] == ["settled"] * 3
+        assert again.balance() == FULL - 3 * 1234
+
+
+@pytest.mark.crash
+def test_nothing_told_is_lost_and_nothing_paid_twice_over_ten_kills(tmp_path: Path) -> None:
+    bank = BankProcess(f"--journal={tmp_path / 'bank.jsonl'}").start()
+    told: dict[str, str] = {}
+    done = threading.Event()
+    threads = [
+        threading.Thread(target=_pay_until, args=(done, bank.url, worker, told), daemon=True)
+        for worker in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in range(10):
+        before = len(told)
+        deadline_s = time.monotonic() + 20
+        while len(told) < before + 20:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        bank.kill()
+        bank.start()
+    done.set()
+    for thread in threads:
+        thread.join()
+    report = bank.audit()
+    assert (report["consistent"], report["double_paid"]) == (True, 0)
+    assert [bank.transfer(item)["status"] for item in told.values()] == ["settled"] * len(told)
+    assert len(told) >= 200
+    assert bank.balance() == FULL - 1234 * report["transfers"]
+    bank.stop()
+
+
+def _pay_until(done: threading.Event, url: str, worker: int, told: dict[str, str]) -> None:
+    """Pay one order after the other, each under its own key until the bank has answered."""
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {API_KEY}"
+    number = 0
+    while not done.is_set():
+        key = f"w{worker}-{number}"
+        order = eur_order(0, end_to_end_id=f"{key}-1")
+        try:
+            answer = session.post(
+                f"{url}/v1/transfers", json=order, headers={"Idempotency-Key": key}, timeout=5
+            )
+        except requests.RequestException:
+            continue
+        assert answer.status_code == 201
+        told[key] = answer.json()["id"]
+        number += 1
 
 
 def test_a_damaged_or_shared_journal_is_refused_in_one_line(tmp_path: Path) -> None:

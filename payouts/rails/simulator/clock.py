@@ -55,18 +55,19 @@ class Clock:
 
     def advance(self, by_ms: int) -> int:
         """Move the clock forward by `by_ms` and run what falls due; return how many timers ran."""
-        target_ms = self.now_ms() + by_ms
-        ran = self._run_until(target_ms)
+        now_ms = self.now_ms()
+        ran = self._run(now_ms, now_ms + by_ms)
         self._offset_ms += by_ms
         self._arm(moved=True)
         return ran
 
-    def _run_until(self, until_ms: int) -> int:
+    def _run(self, from_ms: int, until_ms: int) -> int:
+        # What was due before `from_ms` (the bank was down) happens now: the past is on statements.
         ran = 0
         try:
             while self._timers and self._timers[0][0] <= until_ms:
                 due_ms, _, call, args = heapq.heappop(self._timers)
-                self._pinned_ms = due_ms
+                self._pinned_ms = max(due_ms, from_ms)
                 call(*args)
                 ran += 1
         finally:
@@ -89,5 +90,6 @@ class Clock:
 
     def _ring(self) -> None:
         self._wake_up = None
-        self._run_until(self.now_ms())
+        now_ms = self.now_ms()
+        self._run(now_ms, now_ms)
         self._arm()

@@ -38,7 +38,7 @@ class Reset(msgspec.Struct, forbid_unknown_fields=True):
 class Fund(msgspec.Struct, forbid_unknown_fields=True):
     """Credit (or, negative, debit) an account; `currency` opens it if it is new."""
 
-    account_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,34}\Z")]
+    account_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{1,19}\Z")]
     amount_minor: Annotated[int, Meta(ge=-(10**15), le=10**15)]
     currency: Literal["EUR", "USD", "GBP"] | None = None
 

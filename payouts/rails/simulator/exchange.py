@@ -87,7 +87,8 @@ class Exchange:
         ]
         parts.extend(b"%b: %b\r\n" % header for header in headers)
         parts.append(b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
-        parts.append(body)
+        if self.method != "HEAD":
+            parts.append(body)
         self._done(status)
         self.connection.finish(self, b"".join(parts))
 

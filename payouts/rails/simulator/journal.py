@@ -7,6 +7,7 @@ kept.
 
 import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,7 +120,19 @@ class Journal:
         os.ftruncate(self._fd, good_until)
 
     def write(self, line: Line) -> None:
-        os.write(self._fd, self._encode(line) + b"\n")
+        """Append a line, or end the process: going on would pay what a restart forgets."""
+        raw = self._encode(line) + b"\n"
+        try:
+            written = os.write(self._fd, raw)
+            problem = "" if written == len(raw) else "the device is full"
+        except OSError as exc:
+            problem = exc.strerror or str(exc)
+        if problem:
+            sys.stderr.write(
+                f"sandbox bank: Cannot write the journal {self.path} ({problem}): stopped.\n"
+            )
+            sys.stderr.flush()
+            os._exit(1)
 
     def clear(self) -> None:
         os.ftruncate(self._fd, 0)

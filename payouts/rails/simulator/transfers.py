@@ -50,11 +50,11 @@ class TransferDoor:
 
     def _take(self, exchange: Exchange, fault: Fault) -> None:
         key = exchange.headers.get(b"idempotency-key", b"").decode("latin-1")
-        if not 0 < len(key) <= KEY_LIMIT:
+        if not 0 < len(key) <= KEY_LIMIT or not (key.isascii() and key.isprintable()):
             exchange.send_error(
                 422,
                 "idempotency_key_required",
-                f"Send an Idempotency-Key of 1 to {KEY_LIMIT} characters.",
+                f"Send an Idempotency-Key of 1 to {KEY_LIMIT} printable ASCII characters.",
             )
             return
         try:
