@@ -186,6 +186,7 @@ class Delivery(models.Model):
             models.Index(F("endpoint"), F("id").desc(), name="delivery_by_endpoint"),
         ]
         verbose_name_plural = "deliveries"
+        permissions = [("retry_delivery", "Can retry deliveries")]
 
     def __str__(self) -> str:
         return f"{self.message_id} {self.state}"

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from atlaspay.core import clock, crypto
+from atlaspay.core import clock, context, crypto
 from atlaspay.core.errors import ConflictError, FieldError, InvalidRequestError, NotFoundError
 from atlaspay.core.ids import new_id
 from atlaspay.core.nudge import nudge
@@ -173,7 +173,8 @@ def retry_delivery(partner_id: str | None, delivery_id: str) -> Delivery:
         delivery.save(update_fields=["state", "step", "due_at"])
         _close_breaker(endpoint_id)
         nudge(outbox.DELIVER_TASK, queue="webhooks")
-    log.info("webhook.retried", extra={"delivery_id": delivery_id})
+    reason = context.current().reason
+    log.info("webhook.retried", extra={"delivery_id": delivery_id, "reason": reason})
     return Delivery.objects.select_related("event").get(pk=delivery_id)
 
 

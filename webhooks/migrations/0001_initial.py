@@ -224,6 +224,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "deliveries",
+                "permissions": [("retry_delivery", "Can retry deliveries")],
             },
         ),
         migrations.CreateModel(
