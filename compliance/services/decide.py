@@ -104,11 +104,16 @@ def decide(
         except StaleFormError as error:
             case.refresh_from_db()
             raise (already_decided(case) if case.state != Case.State.OPEN else error) from None
-    receipt = receipts[0]
-    log.info(
-        "decision.made",
-        extra={"case": case.id, "payout": case.payout_id, "decision": receipt.id, "kind": kind},
-    )
+        (receipt,) = receipts
+        log.info(
+            "decision.made",
+            extra={
+                "case": case.id,
+                "payout": case.payout_id,
+                "decision": receipt.id,
+                "kind": kind,
+            },
+        )
     return receipt
 
 

@@ -1,0 +1,31 @@
+"""Cases made the way the product makes them: taken in, screened by the live policy, flagged."""
+
+from django.contrib.auth.models import Group, User
+
+from compliance.models import Case
+from compliance.services.screen import screen_chunk
+from payouts.models import Payout
+from tests.payouts.factories import funded_partner, make_payouts
+
+LISTED = "Viktor Drazhenko"
+
+
+def staff(role: str, username: str = "") -> User:
+    """Return a staff member in one of the roles."""
+    user = User.objects.create_user(username or role, password="not-used", is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def flagged_payout(amount_minor: int = 25_000, **fields: object) -> Payout:
+    """Return a payout that the watchlist rule holds, or another if `fields` say so."""
+    partner = fields.pop("partner", None) or funded_partner(100_000_000)
+    fields.setdefault("recipient_name", LISTED)
+    (payout,) = make_payouts(partner, [amount_minor], **fields)
+    screen_chunk()
+    return Payout.objects.get(id=payout.id)
+
+
+def open_case(amount_minor: int = 25_000, **fields: object) -> Case:
+    """Return the open case of a flagged payout."""
+    return Case.objects.get(payout=flagged_payout(amount_minor, **fields))
