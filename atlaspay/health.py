@@ -1,6 +1,7 @@
 """Is the platform up, is it ready, and how much waits: /healthz, /readyz, /metrics.
 
-Reads by raw SQL over known tables, so that no app need be imported and a broken one still shows.
+Counts are raw SQL over known tables, each on a partial index: a scrape must stay cheap with
+millions of payouts stored.
 """
 
 import hmac
@@ -19,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from atlaspay.core.peer import client_address
 from atlaspay.core.redis import client
+from payouts.services import banking
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +172,7 @@ class _Collector:
         except redis.RedisError:
             up.add_metric(["redis"], 0)
         yield up
+        yield from _rail_gauges()
         yield GaugeMetricFamily(
             "atlaspay_scrape_seconds",
             "What this scrape took",
@@ -210,6 +213,30 @@ def _database_gauges() -> Iterator[Metric]:
     for name, age in oldest_due_s().items():
         ages.add_metric([name], age)
     yield ages
+
+
+def _rail_gauges() -> Iterator[Metric]:
+    """What the throttle has learned of each bank connection; without Redis its local fallback."""
+    rate, in_flight, paused, taken, limited, closed = (
+        GaugeMetricFamily(f"atlaspay_rail_{name}", text, labels=["rails"])
+        for name, text in (
+            ("rate_per_second", "Calls a second the throttle lets go now"),
+            ("in_flight", "Calls that are open now"),
+            ("pause_seconds", "Seconds until the bank may be called again"),
+            ("calls", "Calls granted so far"),
+            ("limited", "Times the bank answered 429 so far"),
+            ("breaker_closed", "1 while the circuit breaker lets calls through"),
+        )
+    )
+    for throttle, names in banking.lanes():
+        seen, label = throttle.snapshot(), ["+".join(names)]
+        rate.add_metric(label, seen.rate)
+        in_flight.add_metric(label, seen.in_flight)
+        paused.add_metric(label, seen.paused_s)
+        taken.add_metric(label, seen.taken_total)
+        limited.add_metric(label, seen.limited_total)
+        closed.add_metric(label, 1 if seen.breaker == "closed" else 0)
+    yield from (rate, in_flight, paused, taken, limited, closed)
 
 
 def _database() -> dict[str, object]:

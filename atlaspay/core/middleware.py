@@ -80,7 +80,7 @@ class ProblemMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             # PostgreSQL has no text with NUL, so a view would break on it.
-            return problems.answer(ProblemError("An address has no NUL bytes."), request)
+            return problems.bad_request(request, ProblemError("An address has no NUL bytes."))
         if problems.is_api(request):
             if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get(
                 "CONTENT_LENGTH"

@@ -97,12 +97,13 @@ def test_metrics_are_for_the_machine_itself_or_for_who_has_the_token(web, settin
     assert web.get("/metrics", headers=allowed, REMOTE_ADDR="192.0.2.1").status_code == 200
 
 
-def test_metrics_tell_states_ages_and_servers(web):
+def test_metrics_tell_states_ages_rails_and_servers(web, clean_redis):
     text = web.get("/metrics").content.decode()
     for line in (
         'atlaspay_payouts_waiting{state="in_review"} 0.0',
         'atlaspay_oldest_due_seconds{queue="webhooks"} 0.0',
         "atlaspay_webhooks_pending 0.0",
+        'atlaspay_rail_breaker_closed{rails="rtp+fednow+sepa_inst+fps"} 1.0',
         'atlaspay_up{server="database"} 1.0',
         'atlaspay_up{server="redis"} 1.0',
     ):
