@@ -251,3 +251,10 @@ def test_times_at_the_ends_of_the_calendar_are_refused(partner, at):
     with pytest.raises(InvalidRequestError):
         send(partner, body(execute_at=at))
     assert_nothing_changed(partner)
+
+
+def test_an_execution_time_is_kept_in_utc_whatever_its_offset(partner):
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+    local = (at + timedelta(hours=20)).replace(tzinfo=None).isoformat() + "+20:00"
+    send(partner, body(execute_at=local))
+    assert Payout.objects.get().execute_at == at
