@@ -54,6 +54,7 @@ class BatchesView(PartnerView):
                 "Idempotency-Key",
                 "Your own name for this request, 1 to 255 printable characters. Repeating the"
                 " request with the same key gives the first answer.",
+                pattern="^[!-~]{1,255}$",
                 required=True,
             ),
             header("Prefer", "`respond-async`: store now, validate after the answer (RFC 7240)."),
@@ -170,7 +171,7 @@ class BatchPayoutsView(PartnerView):
         batch = batch_of(self.partner_id, batch_id)
         query = read_query(request.query_params.dict(), PayoutsQuery)
         wanted = PayoutFilter(
-            statuses=query.status,
+            statuses=query.status or (),
             reference=query.reference or "",
             batch_id=batch.id,
             currency=query.currency or "",

@@ -153,11 +153,13 @@ def id_parameter(name: str, prefix: str) -> OpenApiParameter:
     )
 
 
-def header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
+def header(
+    name: str, description: str, *, pattern: str = "", required: bool = False
+) -> OpenApiParameter:
     """Return a request header."""
     return OpenApiParameter(
         name,
-        type=OpenApiTypes.STR,
+        type={"type": "string", "pattern": pattern} if pattern else OpenApiTypes.STR,
         location=OpenApiParameter.HEADER,
         required=required,
         description=description,

@@ -36,7 +36,7 @@ class PayoutsView(PartnerView):
         """List payouts, newest first."""
         query = read_query(request.query_params.dict(), AllPayoutsQuery)
         wanted = PayoutFilter(
-            statuses=query.status,
+            statuses=query.status or (),
             reference=query.reference or "",
             batch_id=query.batch_id or "",
             currency=query.currency or "",

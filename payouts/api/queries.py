@@ -1,7 +1,7 @@
 """Query parameters: typed, bounded, refused when unknown: a misspelled filter must not widen."""
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -10,15 +10,25 @@ from msgspec import Meta
 from atlaspay.core.errors import FieldError, InvalidRequestError
 from payouts.api.shapes import PayoutStatus
 from payouts.selectors.pages import LIMIT_DEFAULT, LIMIT_MAX
-from payouts.services.intake_schema import CurrencyCode, Reference, fault, faults
-
-YEARS = range(2000, 2201)
+from payouts.services.intake_schema import (
+    YEARS,
+    YEARS_SAID,
+    CurrencyCode,
+    Reference,
+    fault,
+    faults,
+)
 
 T = TypeVar("T", bound=msgspec.Struct)
 
 Limit = Annotated[int, Meta(ge=1, le=LIMIT_MAX, description="Objects a page.")]
 Cursor = Annotated[
-    str, Meta(max_length=300, description="`next_cursor` of the page before, unchanged.")
+    str,
+    Meta(
+        max_length=300,
+        pattern=r"^[A-Za-z0-9_:.-]*\Z",
+        description="`next_cursor` of the page before, unchanged.",
+    ),
 ]
 At = Annotated[datetime, Meta(tz=True)]
 
@@ -43,8 +53,12 @@ class PayoutsQuery(PageQuery, forbid_unknown_fields=True, kw_only=True):
     """Filters of a list of payouts."""
 
     status: Annotated[
-        list[PayoutStatus], Meta(description="One or several statuses, comma-separated.")
-    ] = []
+        list[PayoutStatus] | None,
+        Meta(
+            description="One or several statuses, comma-separated.",
+            extra_json_schema={"minItems": 1},
+        ),
+    ] = None
     reference: Reference | None = None
     currency: CurrencyCode | None = None
     submitted_from: Annotated[At | None, Meta(description="At or after.")] = None
@@ -65,24 +79,30 @@ class EntriesQuery(PageQuery, forbid_unknown_fields=True, kw_only=True):
 
 
 def read_query(params: Mapping[str, Any], kind: type[T]) -> T:
-    """Return the parameters as `kind`. Raises InvalidRequestError with `/<name>` as pointers."""
+    """Return the parameters as `kind`, instants in UTC.
+
+    Raises InvalidRequestError with `/<name>` as pointers.
+    """
     given = {name: _value(name, params) for name in params}
     try:
         read = msgspec.convert(given, kind)
-        found = list(_strange_years(read))
     except msgspec.ValidationError:
-        found = list(faults(given, kind, ""))
-    if found:
-        raise InvalidRequestError("The query does not fit.", code="invalid_query", errors=found)
+        raise _refused(list(faults(given, kind, ""))) from None
+    wrong = []
+    for name in read.__struct_fields__:
+        value = getattr(read, name)
+        if isinstance(value, datetime):
+            if value.year in YEARS:
+                setattr(read, name, value.astimezone(UTC))
+            else:
+                wrong.append(fault(f"/{name}", "out_of_range", YEARS_SAID))
+    if wrong:
+        raise _refused(wrong)
     return read
 
 
-def _strange_years(read: msgspec.Struct) -> Iterator[FieldError]:
-    for name in read.__struct_fields__:
-        value = getattr(read, name)
-        if isinstance(value, datetime) and value.year not in YEARS:
-            detail = f"The year is not between {YEARS.start} and {YEARS.stop - 1}."
-            yield fault(f"/{name}", "out_of_range", detail)
+def _refused(found: list[FieldError]) -> InvalidRequestError:
+    return InvalidRequestError("The query does not fit.", code="invalid_query", errors=found)
 
 
 def _value(name: str, params: Mapping[str, Any]) -> Any:

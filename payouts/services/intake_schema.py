@@ -6,7 +6,7 @@ misspelled optional field must not vanish.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -16,6 +16,9 @@ from atlaspay.core.errors import FieldError
 
 MAX_AMOUNT_MINOR = 10**11
 METADATA_KEYS = 20
+# Beyond these an instant is a typing error, and some offsets leave the calendar.
+YEARS = range(2000, 2201)
+YEARS_SAID = f"The year is between {YEARS.start} and {YEARS.stop - 1}."
 METADATA_KEY_LENGTH = 40
 METADATA_VALUE_LENGTH = 500
 
@@ -85,9 +88,14 @@ def read_header(parts: Mapping[str, Any]) -> tuple[BatchHeader | None, list[Fiel
     """Return the batch's own fields, or None and what is wrong with them."""
     fields = {name: value for name, value in parts.items() if name != "payouts"}
     try:
-        return msgspec.convert(fields, BatchHeader), []
+        header = msgspec.convert(fields, BatchHeader)
     except msgspec.ValidationError:
         return None, list(faults(fields, BatchHeader, ""))
+    if header.execute_at is not None:
+        if header.execute_at.year not in YEARS:
+            return None, [fault("/execute_at", "out_of_range", YEARS_SAID)]
+        header.execute_at = header.execute_at.astimezone(UTC)
+    return header, []
 
 
 def read_items(items: list[Any]) -> tuple[list[ItemIn | None], dict[int, list[FieldError]]]:

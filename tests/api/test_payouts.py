@@ -145,3 +145,12 @@ def test_balance_and_entries_add_up(client, partner):
             break
     assert len(pages) == len(set(pages)) == 5
     assert client.get("/v1/balance/entries", {"currency": "USD"}).json()["data"] == []
+
+
+@pytest.mark.parametrize("offset", ["+21:48", "-17:46"])
+def test_offsets_that_the_database_does_not_know_are_fine(client, partner, offset):
+    queued_payout(partner)
+    since = {"submitted_from": f"2020-01-01T00:00:00{offset}"}
+    assert len(client.get("/v1/payouts", since).json()["data"]) == 1
+    since = {"created_from": f"2020-01-01T00:00:00{offset}"}
+    assert len(client.get("/v1/batches", since).json()["data"]) == 1
