@@ -102,8 +102,9 @@ def _error(pointer: str, field: str, code: str, detail: str) -> FieldError:
 
 
 def _iban(text: str) -> Destination:
-    number = text.replace(" ", "").upper()
-    if not number.isascii() or not number.isalnum() or len(number) > IBAN_LENGTH_MAX:
+    # ASCII before upper(): raising a sharp s would otherwise make two honest letters of it.
+    number = text.replace(" ", "").upper() if text.isascii() else ""
+    if not number.isalnum() or len(number) > IBAN_LENGTH_MAX:
         detail = "An IBAN has up to 34 letters and digits; only spaces may stand between them."
         raise _RefusedError(_Fault("iban", "iban_characters", detail))
     try:
@@ -145,7 +146,7 @@ def is_routing_number(number: str) -> bool:
 
 def _us(routing_text: str, account_text: str) -> Destination:
     routing = _joined(routing_text)
-    account = _joined(account_text).upper()
+    account = _joined(account_text).upper() if account_text.isascii() else ""
     faults = []
     if len(routing) != 9 or not (routing.isascii() and routing.isdigit()):
         detail = "A routing number has nine digits."

@@ -179,7 +179,8 @@ class Hint:
     look-up must follow.
 
     `message_id` is the message's, equal for every hint of one message and for each of its
-    deliveries.
+    deliveries. `amount_minor` and `currency` are the transfer's as the bank says, to be compared
+    with the payout's before anything is believed; None and "" where the message has none.
     """
 
     message_id: str
@@ -187,6 +188,8 @@ class Hint:
     bank_reference: str
     outcome: Outcome | None = None
     returns: tuple[ReturnHint, ...] = ()
+    amount_minor: int | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,8 +44,8 @@ async def post(
             return Reply(response.status, response.headers, await _body(response))
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         return Unavailable(detail=f"no connection: {_name(error)}")
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        # ValueError: an answer so malformed that a header cannot be decoded.
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as error:
+        # ValueError: a header that cannot be decoded. RuntimeError: the session closed meanwhile.
         return Unknown(detail=f"no answer: {_name(error)}")
 
 

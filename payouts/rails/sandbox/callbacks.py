@@ -95,6 +95,8 @@ def hints(message_id: str, raw: bytes, provider: str) -> list[Hint]:
             bank_reference=transfer.id[:64],
             outcome=outcome_of_transfer(transfer, rail=provider),
             returns=returns_of(transfer) if message.type == "transfer.returned" else (),
+            amount_minor=transfer.amount_minor,
+            currency=transfer.currency,
         )
     ]
 
