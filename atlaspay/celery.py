@@ -2,7 +2,7 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, Task
 from celery.signals import setup_logging, task_postrun, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atlaspay.settings")
@@ -18,12 +18,12 @@ def _keep_django_logging(**_: object) -> None:
 
 
 @task_prerun.connect
-def _bind_context(task_id: str, task: object, **_: object) -> None:
+def _bind_context(task_id: str, task: Task, **_: object) -> None:
     from atlaspay.core import context  # noqa: PLC0415 - settings are loaded only now
 
     context.set_fields(
         actor=f"system:{task.name}", task_id=task_id, request_id="", reason="", user_id=None
-    )  # type: ignore[attr-defined]
+    )
 
 
 @task_postrun.connect

@@ -4,6 +4,7 @@
 columns.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
@@ -82,13 +83,19 @@ class PayoutMachine(models.Model):
 
     # A protected FSM field cannot be set again: refresh drops it first, validation leaves it to the
     # machine.
-    def refresh_from_db(self, using: str | None = None, fields: Any = None, **kwargs: Any) -> None:
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: Any = None,
+    ) -> None:
         """Reload from the database; the state is dropped first because a protected field cannot be
         overwritten.
         """
+        fields = None if fields is None else list(fields)
         if fields is None or "state" in fields:
             self.__dict__.pop("state", None)
-        super().refresh_from_db(using=using, fields=fields, **kwargs)
+        super().refresh_from_db(using=using, fields=fields, from_queryset=from_queryset)
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Validate all fields but the state, which only transitions set."""

@@ -77,7 +77,7 @@ def seal(plain: bytes, *, place: str) -> bytes:
     return bytes((_VERSION, keys.sealing_id)) + nonce + body
 
 
-def unseal(sealed: bytes, *, place: str) -> bytes:
+def unseal(sealed: bytes | memoryview, *, place: str) -> bytes:
     """Decrypt what `seal` made for the same place. Raises SealError."""
     sealed = bytes(sealed)
     if len(sealed) < 30 or sealed[0] != _VERSION:

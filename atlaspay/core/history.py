@@ -26,7 +26,7 @@ class ActorHistory(models.Model):
         abstract = True
 
 
-class TriggerHistory(HistoricalRecords):
+class TriggerHistory(HistoricalRecords):  # type: ignore[misc]
     """History whose rows the database writes; the library's save and delete signals stay silent."""
 
     def __init__(self, **kwargs: Any) -> None:

@@ -1,14 +1,19 @@
 """Model building blocks that every app shares."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
 from atlaspay.core.ids import new_id
 
+if TYPE_CHECKING:
+    _TextField = models.CharField[str, str]
+else:
+    _TextField = models.CharField
 
-class PublicIdField(models.CharField):
+
+class PublicIdField(_TextField):
     """Primary key: prefix and UUIDv7 as text, compared bytewise (`COLLATE "C"`)."""
 
     def __init__(self, prefix: str = "", **kwargs: Any) -> None:
@@ -33,7 +38,7 @@ class PublicIdField(models.CharField):
         return name, path, args, kwargs
 
 
-class ReferenceField(models.CharField):
+class ReferenceField(_TextField):
     """A reference to a public id without a foreign key, or a foreign id; compared bytewise."""
 
     def __init__(self, **kwargs: Any) -> None:

@@ -64,8 +64,9 @@ def store(rail: str, headers: Mapping[str, str], raw: bytes) -> bool:
                 seal(raw, place=_place(callback_id)),
             ],
         )
+        is_new = bool(cursor.rowcount)
         work.nudge(PROCESS_CALLBACKS)
-        return cursor.rowcount == 1
+    return is_new
 
 
 def process(*, limit: int = CHUNK) -> int:

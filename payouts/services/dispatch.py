@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connections
@@ -108,12 +108,11 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
             attempt = again.get(payout.id)
             if attempt is None or attempt.rail != payout.rail:
                 payout.attempt_count += 1
-                attempt = _new_attempt(payout, token)
+                attempt = _new_attempt(payout, token, work.now)
                 fresh.append(attempt)
             else:
                 attempt.claim_id = token
                 attempt.state = Attempt.State.SENDING
-            attempt.started_at = attempt.started_at or work.now
             order = order_of(payout, attempt)
             attempt.payload_hash = banking.rail(attempt.rail).payload_hash(order)
             sendings.append(Sending(payout, attempt, order))
@@ -125,7 +124,7 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
     return sendings
 
 
-def _new_attempt(payout: Payout, token: uuid.UUID) -> Attempt:
+def _new_attempt(payout: Payout, token: uuid.UUID, now: datetime) -> Attempt:
     number = payout.attempt_count
     return Attempt(
         payout=payout,
@@ -135,7 +134,7 @@ def _new_attempt(payout: Payout, token: uuid.UUID) -> Attempt:
         end_to_end_id=f"{payout.id.removeprefix('po_')}-{number}",
         claim_id=token,
         sends=1,
-        started_at=None,
+        started_at=now,
     )
 
 

@@ -74,8 +74,8 @@ def apply(answers: Sequence[Answer], *, reason: str) -> Report:
     """
     if not answers:
         return Report()
-    if all(a.payout is not None and a.attempt is not None for a in answers):
-        claimed = [(a.payout, a.attempt, a.outcome) for a in answers]
+    claimed = [(a.payout, a.attempt, a.outcome) for a in answers if a.payout and a.attempt]
+    if len(claimed) == len(answers):
         try:
             with unit.open(reason=reason) as work:
                 work.adopt(p for p, _, _ in claimed)
