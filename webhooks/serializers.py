@@ -12,7 +12,7 @@ from webhooks import diagnosis
 from webhooks.event_types import CATALOGUE, SUBSCRIBABLE
 from webhooks.guard import URL_LIMIT
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
-from webhooks.services import REPLAY_DAYS
+from webhooks.resend import REPLAY_DAYS
 
 LIMIT_DEFAULT, LIMIT_MAX = 25, 100
 FEED_DEFAULT, FEED_MAX = 100, 500
@@ -22,7 +22,7 @@ _ID = f"_[0-7][{ALPHABET}]{{25}}$"
 @extend_schema_field(
     {"type": "string", "format": "date-time", "example": "2026-11-22T10:00:00.000Z"}
 )
-class InstantField(serializers.Field):  # type: ignore[type-arg]
+class InstantField(serializers.Field):
     """An instant as RFC 3339 with milliseconds and Z."""
 
     def to_representation(self, value: datetime) -> str | None:
@@ -40,7 +40,7 @@ class TextField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class StrictSerializer(serializers.Serializer):
     """Refuses members it does not know: a misspelled field must not be ignored in silence."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -103,7 +103,7 @@ class FeedQuery(StrictSerializer):
     limit = serializers.IntegerField(min_value=1, max_value=FEED_MAX, default=FEED_DEFAULT)
 
 
-class EndpointOut(serializers.Serializer):  # type: ignore[type-arg]
+class EndpointOut(serializers.Serializer):
     """An endpoint as its partner sees it."""
 
     id = serializers.CharField()
@@ -146,14 +146,14 @@ class EndpointCreated(EndpointOut):
     secret = serializers.CharField()
 
 
-class SecretOut(serializers.Serializer):  # type: ignore[type-arg]
+class SecretOut(serializers.Serializer):
     """The new secret, shown once."""
 
     secret = serializers.CharField()
     previous_secret_until = InstantField(allow_null=True)
 
 
-class DeliveryOut(serializers.Serializer):  # type: ignore[type-arg]
+class DeliveryOut(serializers.Serializer):
     """One event on its way to one endpoint."""
 
     id = serializers.CharField()
@@ -189,7 +189,7 @@ class DeliveryOut(serializers.Serializer):  # type: ignore[type-arg]
         return clock.rfc3339(delivery.created_at + timedelta(days=REPLAY_DAYS))
 
 
-class AttemptOut(serializers.Serializer):  # type: ignore[type-arg]
+class AttemptOut(serializers.Serializer):
     """One send and what came of it."""
 
     number = serializers.IntegerField()
@@ -220,7 +220,7 @@ class DeliveryDetail(DeliveryOut):
     attempts = AttemptOut(many=True)
 
 
-def page_of(child: type[serializers.Serializer], name: str) -> serializers.Serializer:  # type: ignore[type-arg]
+def page_of(child: type[serializers.Serializer], name: str) -> serializers.Serializer:
     """Return the schema of a cursor page of `child`."""
     members = {
         "object": serializers.ChoiceField(choices=["list"]),
@@ -228,5 +228,5 @@ def page_of(child: type[serializers.Serializer], name: str) -> serializers.Seria
         "has_more": serializers.BooleanField(),
         "next_cursor": serializers.CharField(allow_null=True),
     }
-    made: serializers.Serializer = type(name, (serializers.Serializer,), members)()  # type: ignore[type-arg]
+    made: serializers.Serializer = type(name, (serializers.Serializer,), members)()
     return made

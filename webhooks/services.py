@@ -1,7 +1,6 @@
-"""Everything that changes endpoints and deliveries by decision: API, console and commands call it.
+"""Everything that changes endpoints: the API, the console, commands and the sender call it.
 
-Each function opens its own transaction, locks the endpoint first and a delivery second, and takes
-`partner_id=None` only from staff and system callers.
+Each function opens its own transaction and locks the endpoint; `webhooks.resend` has deliveries.
 """
 
 import logging
@@ -12,18 +11,16 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from atlaspay.core import clock, context, crypto
+from atlaspay.core import clock, crypto
 from atlaspay.core.errors import ConflictError, FieldError, InvalidRequestError, NotFoundError
 from atlaspay.core.ids import new_id
-from atlaspay.core.nudge import nudge
 from partners.models import Partner
-from webhooks import event_types, guard, mail, outbox, signing, sql
+from webhooks import event_types, guard, mail, outbox, signing
 from webhooks.models import Delivery, Endpoint, EndpointHealth, Event
 
 log = logging.getLogger(__name__)
 
 ENDPOINTS_PER_PARTNER = 20
-REPLAY_DAYS = 30
 OVERLAP_S = 24 * 3600
 GONE = "It answered 410 Gone."
 DEAD = "No delivery succeeded for five days."
@@ -104,7 +101,7 @@ def rotate_secret(partner_id: str, endpoint_id: str, *, overlap_s: int = OVERLAP
     with transaction.atomic():
         endpoint = _locked(partner_id, endpoint_id)
         previous = crypto.unseal(
-            endpoint.secret_sealed, place=_place(endpoint_id, "secret_sealed")
+            bytes(endpoint.secret_sealed), place=_place(endpoint_id, "secret_sealed")
         ).decode()
         endpoint.secret_sealed = _seal(secret, endpoint_id, "secret_sealed")
         if overlap_s > 0:
@@ -124,7 +121,7 @@ def send_test(partner_id: str, endpoint_id: str) -> Delivery:
     """
     with transaction.atomic():
         endpoint = _locked(partner_id, endpoint_id)
-        _require_enabled(endpoint)
+        require_enabled(endpoint)
         last = (
             Event.objects.filter(object_id=endpoint_id).order_by("-sequence").only("id", "sequence")
         ).first()
@@ -136,107 +133,9 @@ def send_test(partner_id: str, endpoint_id: str) -> Delivery:
             prev_id=last.pk if last else None,
             data={"endpoint": {"id": endpoint_id, "url": endpoint.url}},
         )
-        _close_breaker(endpoint_id)
+        close_breaker(endpoint_id)
         (delivery_id,) = outbox.emit([event], only_endpoint_id=endpoint_id)
     return Delivery.objects.select_related("event").get(pk=delivery_id)
-
-
-def retry_delivery(partner_id: str | None, delivery_id: str) -> Delivery:
-    """Make a delivery due now, with the whole schedule before it again; any state may be retried.
-
-    Raises NotFoundError; ConflictError: `endpoint_disabled`, `delivery_in_flight`,
-    `replay_expired` (30 days). Repeating is safe: the message id stays the same.
-    """
-    with transaction.atomic():
-        found = Delivery.objects.filter(pk=delivery_id)
-        if partner_id is not None:
-            found = found.filter(partner_id=partner_id)
-        endpoint_id = found.values_list("endpoint_id", flat=True).first()
-        if endpoint_id is None:
-            raise NotFoundError("There is no such delivery.")
-        _require_enabled(Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint_id))
-        delivery = Delivery.objects.select_for_update(of=("self",)).get(pk=delivery_id)
-        if delivery.claim_id is not None and delivery.due_at and delivery.due_at > sql.now():
-            raise ConflictError(
-                "An attempt is under way; look at its result first.",
-                code="delivery_in_flight",
-                headers={"Retry-After": "5"},
-            )
-        if delivery.created_at < clock.now() - timedelta(days=REPLAY_DAYS):
-            raise ConflictError(
-                f"Deliveries can be retried for {REPLAY_DAYS} days; use GET /v1/events.",
-                code="replay_expired",
-            )
-        delivery.state = Delivery.State.PENDING
-        delivery.step = 0
-        delivery.due_at = sql.now()
-        delivery.save(update_fields=["state", "step", "due_at"])
-        _close_breaker(endpoint_id)
-        nudge(outbox.DELIVER_TASK, queue="webhooks")
-    reason = context.current().reason
-    log.info("webhook.retried", extra={"delivery_id": delivery_id, "reason": reason})
-    return Delivery.objects.select_related("event").get(pk=delivery_id)
-
-
-_REPLAY = """
-UPDATE webhooks_delivery SET state = 'pending', step = 0, due_at = statement_timestamp()
-WHERE id IN (
-    SELECT d.id FROM webhooks_delivery d
-    JOIN webhooks_endpoint e ON e.id = d.endpoint_id
-    WHERE d.endpoint_id = %(endpoint)s AND d.state = ANY(%(states)s) AND d.claim_id IS NULL
-      AND d.created_at >= %(since)s
-      AND d.created_at >= statement_timestamp() - make_interval(days => %(days)s)
-      AND e.status = 'enabled' AND e.deleted_at IS NULL
-    ORDER BY d.id LIMIT %(limit)s FOR UPDATE OF d
-)
-"""
-_REPLAY_SLICE = 1_000
-
-
-def replayable(endpoint_id: str, *, since: Any, states: list[str]) -> int:
-    """Return how many deliveries `replay` would make due. Raises as `replay`."""
-    _replay_target(endpoint_id)
-    floor = max(since, clock.now() - timedelta(days=REPLAY_DAYS))
-    return Delivery.objects.filter(
-        endpoint_id=endpoint_id, state__in=states, claim_id=None, created_at__gte=floor
-    ).count()
-
-
-def replay(endpoint_id: str, *, since: Any, states: list[str]) -> int:
-    """Make all deliveries of an endpoint in these end states due again; return how many.
-
-    In slices of a thousand, each its own transaction; the sender's window shapes the rate. Raises
-    NotFoundError, ConflictError (`endpoint_disabled`).
-    """
-    _replay_target(endpoint_id)
-    total = 0
-    while True:
-        with transaction.atomic():
-            done = sql.run(
-                _REPLAY,
-                {
-                    "endpoint": endpoint_id,
-                    "states": states,
-                    "since": since,
-                    "days": REPLAY_DAYS,
-                    "limit": _REPLAY_SLICE,
-                },
-            )
-        total += done
-        if done < _REPLAY_SLICE:
-            break
-    with transaction.atomic():
-        _close_breaker(endpoint_id)
-    nudge(outbox.DELIVER_TASK, queue="webhooks")
-    log.info("webhook.replayed", extra={"endpoint_id": endpoint_id, "count": total})
-    return total
-
-
-def _replay_target(endpoint_id: str) -> None:
-    endpoint = Endpoint.objects.filter(pk=endpoint_id, deleted_at=None).first()
-    if endpoint is None:
-        raise NotFoundError("There is no such endpoint.")
-    _require_enabled(endpoint)
 
 
 def disable_gone(endpoint_id: str) -> None:
@@ -287,12 +186,13 @@ def _locked(partner_id: str, endpoint_id: str) -> Endpoint:
     return endpoint
 
 
-def _require_enabled(endpoint: Endpoint) -> None:
+def require_enabled(endpoint: Endpoint) -> None:
+    """Raise ConflictError (`endpoint_disabled`) unless the endpoint receives events."""
     if endpoint.status != Endpoint.Status.ENABLED or endpoint.deleted_at is not None:
         raise ConflictError("The endpoint is disabled; enable it first.", code="endpoint_disabled")
 
 
-def _close_breaker(endpoint_id: str) -> None:
+def close_breaker(endpoint_id: str) -> None:
     """Let the next call go out now; with trips on record it is a single probe."""
     EndpointHealth.objects.filter(pk=endpoint_id).update(breaker_open_until=None)
 

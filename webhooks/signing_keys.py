@@ -38,7 +38,7 @@ def current() -> tuple[str, Ed25519PrivateKey]:
         if _remembered is None or _remembered[0] < time.monotonic():
             row = _live() or rotate(only_if_none=True)
             private = Ed25519PrivateKey.from_private_bytes(
-                crypto.unseal(row.private_sealed, place=_place(row.kid))
+                crypto.unseal(bytes(row.private_sealed), place=_place(row.kid))
             )
             _remembered = (time.monotonic() + REMEMBERED_S, row.kid, private)
         return _remembered[1], _remembered[2]

@@ -26,14 +26,14 @@ def cursor() -> Iterator[psycopg.Cursor[Row]]:
 def fetch(statement: str, parameters: Mapping[str, Any]) -> list[Row]:
     """Run one statement and return its rows."""
     with cursor() as opened:
-        opened.execute(statement, parameters)  # type: ignore[arg-type]
+        opened.execute(statement, parameters)
         return opened.fetchall()
 
 
 def run(statement: str, parameters: Mapping[str, Any]) -> int:
     """Run one statement and return how many rows it touched."""
     with cursor() as opened:
-        opened.execute(statement, parameters)  # type: ignore[arg-type]
+        opened.execute(statement, parameters)
         return opened.rowcount
 
 

@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from webhooks import views
+from webhooks.api import deliveries
 
-urlpatterns = [path("jwks.json", views.key_set)]
+urlpatterns = [path("jwks.json", deliveries.key_set)]

@@ -18,6 +18,7 @@ class Received:
     """One request as it came."""
 
     path: str
+    peer_port: int
     headers: dict[str, str]
     body: bytes
 
@@ -36,7 +37,8 @@ class Receiver:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer as the path says."""
         body = await request.read()
-        self.got.append(Received(request.path, dict(request.headers), body))
+        peer = request.transport.get_extra_info("peername") if request.transport else ("", 0)
+        self.got.append(Received(request.path, peer[1], dict(request.headers), body))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:

@@ -15,7 +15,7 @@ from tests.webhooks.factories import (
     only_delivery,
     outcomes,
 )
-from webhooks import mail, services, sql
+from webhooks import mail, resend, services, sql
 from webhooks.delivery.loop import run_deliveries
 from webhooks.models import (
     Delivery,
@@ -157,7 +157,7 @@ def test_the_whole_schedule_ends_exhausted_with_one_mail_and_a_retry_starts_afre
 
     receiver.answers["/status/500"] = [500, 200]
     delivery = Delivery.objects.first()
-    services.retry_delivery(endpoint.partner_id, delivery.id)
+    resend.retry_delivery(endpoint.partner_id, delivery.id)
     run_deliveries()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.step, delivery.attempt_count) == ("pending", 1, 13)

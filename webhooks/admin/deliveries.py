@@ -13,7 +13,7 @@ from atlaspay.core import console, context
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
 from atlaspay.core.errors import ConflictError, NotFoundError
-from webhooks import diagnosis, services
+from webhooks import diagnosis, resend
 from webhooks.admin.endpoints import STATE_TONES
 from webhooks.models import Delivery, DeliveryAttempt
 
@@ -110,7 +110,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         else:
             try:
                 with context.bind(reason=reason):
-                    services.retry_delivery(None, delivery_id)
+                    resend.retry_delivery(None, delivery_id)
             except NotFoundError as error:
                 raise Http404(error.detail) from None
             except ConflictError as error:

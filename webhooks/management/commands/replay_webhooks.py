@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 
 from atlaspay.core import clock, context
 from atlaspay.core.errors import ProblemError
-from webhooks import services
+from webhooks import resend
 from webhooks.models import Delivery
 
 _STATES = [
@@ -49,9 +49,9 @@ class Command(BaseCommand):
         try:
             with context.bind(actor="system:replay_webhooks"):
                 if options["dry_run"]:
-                    count = services.replayable(endpoint_id, since=since, states=states)
+                    count = resend.replayable(endpoint_id, since=since, states=states)
                 else:
-                    count = services.replay(endpoint_id, since=since, states=states)
+                    count = resend.replay(endpoint_id, since=since, states=states)
         except ProblemError as error:
             raise CommandError(error.detail) from error
         if options["json"]:
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
 def _since(text: str | None) -> Any:
     if text is None:
-        return clock.now() - timedelta(days=services.REPLAY_DAYS)
+        return clock.now() - timedelta(days=resend.REPLAY_DAYS)
     try:
         at = parse_datetime(text)
     except ValueError as error:
