@@ -104,7 +104,7 @@ def _why(finding: dict[str, Any]) -> Why:
         "",
         "<span{}>{}</span>",
         (
-            ("", listed) if listed == met else (format_html(' class="ap-off"'), f"{listed} ≈ {met}")
+            ("", listed) if listed == met else (SafeString(' class="ap-off"'), f"{listed} ≈ {met}")
             for listed, met in pairs
         ),
     )
