@@ -15,7 +15,7 @@ from rich.live import Live
 
 from atlaspay import embedded
 from atlaspay.run import session, table, verdict
-from atlaspay.run.demo import follow_to_the_end
+from atlaspay.run.demo import await_webhooks, follow_to_the_end
 from atlaspay.run.errors import RunError
 from atlaspay.run.expect import read_rows
 from atlaspay.run.session import ROOT, Session
@@ -95,8 +95,10 @@ def _progress(running: Session, batches: list[dict[str, Any]], began: float) -> 
 def _demo(running: Session, rows: list[dict[str, str]], console: Console) -> int:
     """Follow the sample to its ends and judge it; the last line is one JSON object."""
     began = time.monotonic()
+    earlier = {event["id"] for event in running.partner().events()}
     batches = session.submit(running, rows)
-    payouts, webhooks = follow_to_the_end(running, rows, batches, began)
+    payouts = follow_to_the_end(running, rows, batches, began)
+    webhooks = await_webhooks(running, earlier)
     environment = running.children.environment
     checks = {
         "webhooks": webhooks,

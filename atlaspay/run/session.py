@@ -4,6 +4,7 @@ The steps stand in the order in which they happen; whatever fails, `__main__` st
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -97,9 +98,10 @@ def own_home(*, is_demo: bool) -> Iterator[Path]:
     os.environ["ATLASPAY_HOME"] = str(home)
     command = [sys.executable, "-m", "atlaspay.embedded", "stop", "--now"]
     subprocess.run(command, cwd=ROOT, check=False, capture_output=True)  # noqa: S603 - our own
-    shutil.rmtree(home, ignore_errors=True)
+    paths.make_directory(home)
+    _empty(home)
     try:
-        yield paths.make_directory(home)
+        yield home
     finally:
         os.close(lock)
 
@@ -166,7 +168,7 @@ def _environment(home: Path, chosen: ports.Ports, *, is_demo: bool) -> dict[str,
 
 def _seed(session_: Session) -> dict[str, Any]:
     """Make the demo's partner, key, endpoint and logins once; secrets are kept for the next run."""
-    file = session_.home / "demo.json"
+    file = _credentials_file(session_.home)
     done = subprocess.run(  # noqa: S603 - our own command
         [
             *(sys.executable, "manage.py", "seed_demo", "--json"),
@@ -187,10 +189,28 @@ def _seed(session_: Session) -> dict[str, Any]:
         found = {**json.loads(file.read_text(encoding="utf-8")), **found}
     for name in ("api_key", "webhook_secret"):
         if name not in found:
-            raise RunError(f"seed_demo gave no {name} and {file} has none: remove {session_.home}")
+            raise RunError(
+                f"the database has a demo partner, but {file} does not hold its {name}:"
+                " use an empty database"
+            )
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         json.dump(found, out)
     return found
+
+
+def _credentials_file(home: Path) -> Path:
+    """Name the file for the database its secrets are good for."""
+    url = os.environ["DATABASE_URL"]
+    return home / f"demo-{hashlib.sha256(url.encode()).hexdigest()[:12]}.json"
+
+
+def _empty(home: Path) -> None:
+    """Remove all but the credentials: a database of the user's own keeps its demo partner."""
+    for path in home.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif not (path.name.startswith("demo-") and path.suffix == ".json"):
+            path.unlink()
 
 
 def _await_ready(session_: Session) -> None:
