@@ -6,12 +6,13 @@ server's yes and our note of it can send one twice; its Message-ID is the same b
 
 import logging
 import smtplib
+import time
 import uuid
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
 from atlaspay.core import clock
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 SEND_TASK = "webhooks.send_mail"
 LEASE_S = 120
-BATCH = 50
+SLICE_S = 5.0
 BACKOFF_S = (60, 300, 900, 3_600, 10_800, 21_600, 43_200)
 
 _CLAIM = """
@@ -32,7 +33,7 @@ SET claim_id = %(claim)s, attempt_count = attempt_count + 1,
     due_at = statement_timestamp() + make_interval(secs => %(lease)s)
 WHERE id IN (SELECT id FROM webhooks_mailmessage
              WHERE state = 'pending' AND due_at <= statement_timestamp()
-             ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
 _SENT = """
@@ -47,6 +48,12 @@ SET state = CASE WHEN attempt_count > %(tries)s THEN 'failed' ELSE 'pending' END
     last_error = %(error)s,
     due_at = statement_timestamp() + make_interval(secs => %(delay)s)
 WHERE id = %(id)s AND claim_id = %(claim)s
+"""
+_HOLD_ALL = """
+UPDATE webhooks_mailmessage SET due_at = statement_timestamp() + make_interval(secs => %(delay)s)
+WHERE id IN (SELECT id FROM webhooks_mailmessage
+             WHERE state = 'pending' AND due_at <= statement_timestamp()
+             ORDER BY id FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -98,44 +105,45 @@ def _write(partner_id: str, kind: str, dedupe_key: str, context: dict[str, Any])
     nudge(SEND_TASK, queue="webhooks")
 
 
-def send_due(limit: int = BATCH) -> int:
-    """Send what is due, outside any transaction; return how many the mail server took.
+def send_due(slice_s: float = SLICE_S) -> int:
+    """Send what is due, one by one, for a time slice; return how many the mail server took.
 
-    A row is claimed with a lease before its mail is sent, so two workers never send the same one.
+    Call it outside any transaction. A row is claimed with a lease before its mail is sent, so two
+    workers never send the same one. Where the server cannot be reached all mails wait a minute:
+    trying each in turn would hold the worker up for the timeout of every one.
     """
-    claim_id = uuid.uuid4()
-    rows = sql.fetch(_CLAIM, {"claim": claim_id, "lease": float(LEASE_S), "limit": limit})
-    if not rows:
-        return 0
-    messages = MailMessage.objects.select_related("partner").filter(
-        pk__in=[row["id"] for row in rows], claim_id=claim_id
-    )
-    sent = 0
-    with_connection = get_connection()
-    for message in messages.order_by("id"):
+    ends, sent = time.monotonic() + slice_s, 0
+    while time.monotonic() < ends:
+        claim_id = uuid.uuid4()
+        rows = sql.fetch(_CLAIM, {"claim": claim_id, "lease": float(LEASE_S)})
+        if not rows:
+            break
+        message = MailMessage.objects.select_related("partner").get(pk=rows[0]["id"])
         mail = _render(message)
-        mail.connection = with_connection
         try:
             mail.send()
+        except smtplib.SMTPResponseException as error:
+            _note_failure(message, claim_id, error)
         except (smtplib.SMTPException, OSError) as error:
             _note_failure(message, claim_id, error)
-            continue
-        sent += 1
-        sql.run(
-            _SENT,
-            {
-                "id": message.pk,
-                "claim": claim_id,
-                "recipient": message.partner.email,
-                "subject": mail.subject[:200],
-            },
-        )
-        log.info("mail.sent", extra={"mail_id": message.pk, "kind": message.kind})
+            sql.run(_HOLD_ALL, {"delay": float(BACKOFF_S[0])})
+            break
+        else:
+            sent += 1
+            _note_sent(message, claim_id, mail.subject)
     return sent
+
+
+def _note_sent(message: MailMessage, claim_id: uuid.UUID, subject: str) -> None:
+    recipient = message.partner.email
+    values = {"id": message.pk, "claim": claim_id, "recipient": recipient, "subject": subject[:200]}
+    sql.run(_SENT, values)
+    log.info("mail.sent", extra={"mail_id": message.pk, "kind": message.kind})
 
 
 def _note_failure(message: MailMessage, claim_id: uuid.UUID, error: Exception) -> None:
     index = min(message.attempt_count, len(BACKOFF_S)) - 1
+    name = type(error).__name__
     sql.run(
         _FAILED,
         {
@@ -143,13 +151,10 @@ def _note_failure(message: MailMessage, claim_id: uuid.UUID, error: Exception) -
             "claim": claim_id,
             "tries": len(BACKOFF_S),
             "delay": float(BACKOFF_S[index]),
-            "error": type(error).__name__,
+            "error": name,
         },
     )
-    log.error(
-        "mail.failed",
-        extra={"mail_id": message.pk, "kind": message.kind, "error": type(error).__name__},
-    )
+    log.error("mail.failed", extra={"mail_id": message.pk, "kind": message.kind, "error": name})
 
 
 def _render(message: MailMessage) -> EmailMessage:

@@ -90,6 +90,18 @@ def test_a_mail_server_that_is_away_costs_time_and_no_mail(settings):
     assert mail.send_due() == 0
 
 
+def test_while_the_mail_server_is_away_the_others_wait_unspent(settings):
+    settings.EMAIL_BACKEND = "tests.webhooks.test_mail.Refusing"
+    for _ in range(3):
+        tell(make_endpoint(), "endpoint_disabled")
+    assert mail.send_due() == 0
+    assert sorted(MailMessage.objects.values_list("attempt_count", flat=True)) == [0, 0, 1]
+    assert not MailMessage.objects.filter(due_at__lte=Now()).exists()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    MailMessage.objects.update(due_at=Now())
+    assert mail.send_due() == 3
+
+
 def test_a_mail_that_was_claimed_by_a_dead_sender_is_sent_when_its_lease_ends():
     tell(make_endpoint(), "endpoint_disabled")
     MailMessage.objects.update(
