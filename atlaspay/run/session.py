@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+import redis
 import requests
 from honcho.environ import parse_procfile
 
@@ -32,7 +34,9 @@ from payouts.rails.simulator.server import DEMO_API_KEY, DEMO_WEBHOOK_SECRET
 
 ROOT = paths.CHECKOUT
 PROCESSES = ("bank", "web", "dispatch", "webhooks", "beat")
+DEMO_HOME = "demo"
 READY_PATIENCE_S = 60.0
+CONNECT_S = 5
 SERVERS_EVERY_S = 5.0
 # Long enough for the retries the sample needs, short enough to see them end.
 DEMO_BUDGET_S = 45
@@ -94,14 +98,13 @@ def own_home(*, is_demo: bool) -> Iterator[Path]:
     lock = locks.take(base / "demo.lock", exclusive=True, wait=False)
     if lock is None:
         raise RunError(f"another make demo is at work in {base}: wait for it or set ATLASPAY_HOME")
-    home = base / "demo"
+    home = base / DEMO_HOME
     os.environ["ATLASPAY_HOME"] = str(home)
     command = [sys.executable, "-m", "atlaspay.embedded", "stop", "--now"]
     subprocess.run(command, cwd=ROOT, check=False, capture_output=True)  # noqa: S603 - our own
-    paths.make_directory(home)
-    _empty(home)
+    shutil.rmtree(home, ignore_errors=True)
     try:
-        yield home
+        yield paths.make_directory(home)
     finally:
         os.close(lock)
 
@@ -111,7 +114,7 @@ def start(home: Path, say: Callable[[str], None], *, is_demo: bool) -> Session:
     if os.environ.get("ATLASPAY_ENV", "demo") == "production":
         raise RunError("make run is for demos: in production start the Procfile's processes")
     chosen = ports.choose(may_move=is_demo)
-    embedded.ensure()
+    servers_are_up(embedded.ensure())
     say("PostgreSQL and Redis are up")
     children = Children(home / "logs", _environment(home, chosen, is_demo=is_demo), ROOT, say)
     session_ = Session(home, chosen, children, say, credentials={})
@@ -130,6 +133,24 @@ def start(home: Path, say: Callable[[str], None], *, is_demo: bool) -> Session:
         raise
     say("all processes are up: " + ", ".join(("receiver", *PROCESSES)))
     return session_
+
+
+def servers_are_up(servers: embedded.Servers) -> None:
+    """Connect to both once; raises RunError naming the variable of one that does not answer."""
+    try:
+        psycopg.connect(servers.database_url, connect_timeout=CONNECT_S).close()
+    except psycopg.Error as error:
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise RunError(
+            f"the database does not answer ({reason}): start it or correct DATABASE_URL"
+        ) from error
+    try:
+        with redis.Redis.from_url(servers.redis_url, socket_connect_timeout=CONNECT_S) as client:
+            client.ping()
+    except ValueError as error:
+        raise RunError("REDIS_URL is no Redis URL: it looks like redis://host:6379/0") from error
+    except redis.RedisError as error:
+        raise RunError(f"Redis does not answer ({error}): start it or correct REDIS_URL") from error
 
 
 def submit(session_: Session, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -199,18 +220,10 @@ def _seed(session_: Session) -> dict[str, Any]:
 
 
 def _credentials_file(home: Path) -> Path:
-    """Name the file for the database its secrets are good for."""
-    url = os.environ["DATABASE_URL"]
-    return home / f"demo-{hashlib.sha256(url.encode()).hexdigest()[:12]}.json"
-
-
-def _empty(home: Path) -> None:
-    """Remove all but the credentials: a database of the user's own keeps its demo partner."""
-    for path in home.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif not (path.name.startswith("demo-") and path.suffix == ".json"):
-            path.unlink()
+    """Name the file for the database its secrets are good for, outside what a demo empties."""
+    digest = hashlib.sha256(os.environ["DATABASE_URL"].encode()).hexdigest()[:12]
+    base = home.parent if home.name == DEMO_HOME else home
+    return base / f"demo-{digest}.json"
 
 
 def _await_ready(session_: Session) -> None:
