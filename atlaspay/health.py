@@ -8,6 +8,7 @@ import hmac
 import logging
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import NamedTuple
 
 import redis
@@ -26,58 +27,30 @@ log = logging.getLogger(__name__)
 
 
 class Queue(NamedTuple):
-    """Rows that wait for the platform: when the oldest fell due, and after how many seconds that
-    is an alarm.
-    """
+    """Rows that wait for the platform, and from what age the oldest makes it not ready."""
 
     name: str
     due: str
     table: str
     condition: str
-    alarm_after_s: int
+    alarm_after_s: float
 
 
-# Rows an officer or a partner must act on are no backlog of the platform and are not here.
+_PAYOUTS, _DUE = "payouts_payout", "due_at <= statement_timestamp()"
+# Rows that wait for an officer, a partner or a paused rail are no backlog of the platform. Webhooks
+# are shown and never an alarm: one partner's dead endpoint must not take the API out of service.
 QUEUES = (
     Queue(
         "intake", "created_at", "payouts_batch", "intake = 'received' AND completed_at IS NULL", 60
     ),
+    Queue("screening", "due_at", _PAYOUTS, f"state = 'screening' AND {_DUE}", 60),
     Queue(
-        "screening",
-        "due_at",
-        "payouts_payout",
-        "state = 'screening' AND due_at <= statement_timestamp()",
-        60,
+        "queued", "due_at", _PAYOUTS, f"state = 'queued' AND stage <> 'rail_paused' AND {_DUE}", 300
     ),
-    Queue(
-        "queued",
-        "due_at",
-        "payouts_payout",
-        "state = 'queued' AND due_at <= statement_timestamp()",
-        300,
-    ),
-    Queue(
-        "sending",
-        "due_at",
-        "payouts_payout",
-        "state = 'sending' AND due_at <= statement_timestamp()",
-        300,
-    ),
-    Queue(
-        "sent",
-        "due_at",
-        "payouts_payout",
-        "state = 'sent' AND due_at <= statement_timestamp()",
-        300,
-    ),
+    Queue("sending", "due_at", _PAYOUTS, f"state = 'sending' AND {_DUE}", 300),
+    Queue("sent", "due_at", _PAYOUTS, f"state = 'sent' AND {_DUE}", 300),
     Queue("callbacks", "received_at", "payouts_bankcallback", "state = 'stored'", 60),
-    Queue(
-        "webhooks",
-        "due_at",
-        "webhooks_delivery",
-        "state = 'pending' AND due_at <= statement_timestamp()",
-        300,
-    ),
+    Queue("webhooks", "due_at", "webhooks_delivery", f"state = 'pending' AND {_DUE}", inf),
 )
 WAITING_STATES = ("screening", "in_review", "queued", "sending", "sent")
 

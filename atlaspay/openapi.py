@@ -76,6 +76,13 @@ _HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 
+_IDEMPOTENCY_KEY = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "pattern": "^[!-~]([ -~]*[!-~])?$",
+}
+
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
     """Bearer keys in the schema; registered by being imported."""
@@ -129,6 +136,9 @@ def add_problem_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]
     for path, item in result.get("paths", {}).items():
         for method in _METHODS:
             if method in item:
+                for parameter in item[method].get("parameters", ()):
+                    if parameter["name"] == "Idempotency-Key":
+                        parameter["schema"] = _IDEMPOTENCY_KEY
                 answers = item[method].setdefault("responses", {})
                 for own in answers.values():
                     if "$ref" not in own:

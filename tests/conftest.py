@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.test import Client, TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
@@ -25,6 +26,12 @@ def _reset_instead_of_flush() -> Iterator[None]:
     patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: database.reset())
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_root() -> None:
+    """Make the directory that `collectstatic` would have made; WhiteNoise warns without it."""
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture(autouse=True)

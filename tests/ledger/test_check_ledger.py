@@ -1,4 +1,4 @@
-"""check_ledger finds each kind of break, made past the triggers as only a superuser can."""
+"""check_ledger finds each kind of break, made past the triggers as only their owner can."""
 
 import json
 from io import StringIO
@@ -23,9 +23,14 @@ def _books() -> None:
 
 
 def tamper(statement: str, *values: object) -> None:
+    """Run a statement while the owner of the tables lets their triggers rest."""
+    tables = sorted({table for table, _ in checks.TRIGGERS})
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         cursor.execute(statement, values)
+        for table in tables:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 def check() -> tuple[str, dict]:
