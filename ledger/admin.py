@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import display
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.decorators import display
 
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
@@ -75,7 +75,7 @@ class AccountAdmin(ReadOnlyAdmin):
             [
                 console.when(posting.created_at),
                 console.link(posting.journal, posting.journal.kind),
-                console.code(posting.reference),
+                console.reference(posting.reference),
                 *two_columns(posting),
             ]
             for posting in postings
@@ -164,7 +164,7 @@ class JournalAdmin(ReadOnlyAdmin):
         rows = [
             [
                 _account_link(posting.account, owners),
-                console.code(posting.reference),
+                console.reference(posting.reference),
                 *two_columns(posting),
             ]
             for posting in shown

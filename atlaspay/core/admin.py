@@ -62,6 +62,7 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 50
     list_max_show_all = 200
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     show_add_link = False
     paginator = BoundedPaginator
     list_filter_sheet = True

@@ -26,6 +26,10 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 NAMERS: dict[str, Callable[[Iterable[str]], Mapping[str, str]]] = {}
 
 
+# Prefix of a public id -> the page (`app_model`) that shows such an object.
+PAGES: dict[str, str] = {}
+
+
 def names(ids: Iterable[str]) -> dict[str, str]:
     """Return the names of public ids, one look-up a prefix; ids nobody names are absent."""
     by_prefix: dict[str, set[str]] = {}
@@ -163,6 +167,12 @@ def id_link(admin_of: str, pk: str, text: object) -> SafeString:
     """Return a link to a page known by its model (`payouts_payout`) and id."""
     url = reverse(f"admin:{admin_of}_change", args=[pk])
     return format_html('<a class="ap-link" href="{}" title="{}">{}</a>', url, pk, text)
+
+
+def reference(text: str) -> SafeString:
+    """Return an id in fixed width, linked where a room has registered a page for its kind."""
+    page = PAGES.get(text.partition("_")[0])
+    return id_link(page, text, code(text)) if page else code(text)
 
 
 def code(text: object) -> SafeString:

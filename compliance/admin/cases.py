@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import display
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
-from unfold.decorators import display
 
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import display
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
-from unfold.decorators import display
 
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin

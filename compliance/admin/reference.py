@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import display
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.decorators import display
 
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin

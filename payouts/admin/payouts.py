@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import display
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.decorators import display
 
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin, choice_filter

@@ -1,5 +1,7 @@
 """Tones and words of payouts, attempts and callbacks in the console."""
 
+from atlaspay.core import console
+
 PAYOUT_TONES = {
     "screening": "info",
     "in_review": "warn",
@@ -43,6 +45,10 @@ RAIL_NAMES = {
     "fps": "Faster Payments",
 }
 
+
+for _rail in RAIL_NAMES:
+    console.NAMERS[_rail.partition("_")[0]] = lambda ids: {each: rail_words(each) for each in ids}
+console.PAGES["po"] = "payouts_payout"
 
 RAIL_CHOICES = list(RAIL_NAMES.items())
 CURRENCIES = [(code, code) for code in ("EUR", "GBP", "USD")]
