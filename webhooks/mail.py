@@ -130,7 +130,7 @@ def send_due(slice_s: float = SLICE_S) -> int:
             break
         else:
             sent += 1
-            _note_sent(message, claim_id, mail.subject)
+            _note_sent(message, claim_id, str(mail.subject))
     return sent
 
 
