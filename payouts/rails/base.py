@@ -214,7 +214,8 @@ class Capabilities:
     `rails.names`.
 
     `one_object_per_key`: the bank promises at most one transfer per idempotency key for ever, so
-    that a key it definitely does not know may be sent again.
+    that a key it definitely does not know may be sent again. `account_countries`: where accounts
+    may be held; empty for anywhere their type exists.
     """
 
     currencies: frozenset[str]
@@ -224,6 +225,7 @@ class Capabilities:
     name_length: int
     remittance_length: int
     one_object_per_key: bool
+    account_countries: frozenset[str] = frozenset()
 
 
 class Rail(Protocol):

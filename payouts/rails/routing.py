@@ -13,6 +13,7 @@ from payouts.rails.base import Capabilities
 UNKNOWN_RAIL = "rail_unknown"
 CURRENCY = "currency_not_on_rail"
 ACCOUNT_TYPE = "account_type_not_on_rail"
+ACCOUNT_COUNTRY = "account_country_not_on_rail"
 OVER_LIMIT = "amount_over_rail_limit"
 TRIED = "rail_tried"
 PAUSED = "rail_paused"
@@ -58,13 +59,15 @@ def choose(
     account_type: str,
     amount_minor: int,
     requested: str = "",
+    account_country: str = "",
     tried: Mapping[str, str] | None = None,
     paused: Collection[str] = (),
 ) -> Choice:
     """Return the first rail, the requested one before all others, that can carry the payout.
 
-    `rails`: name -> capabilities, in order of preference. `tried`: rail -> canonical code of its
-    refusal, in order. A request for a rail that cannot carry it falls back to the next that can,
+    `rails`: name -> capabilities, in order of preference. `account_country`: where the account is
+    held (`Destination.country`), "" to leave that to the bank. `tried`: rail -> canonical code of
+    its refusal, in order. A request for a rail that cannot carry it falls back to the next that can,
     with the reason; whether that is allowed at intake is the caller's rule (`check_requested`).
     """
     tried = tried or {}
@@ -74,7 +77,7 @@ def choose(
     chosen = waiting_for = ""
     exclusions: list[Exclusion] = []
     for name in order:
-        code = _obstacle(rails.get(name), currency, account_type, amount_minor)
+        code = _obstacle(rails.get(name), currency, account_type, account_country, amount_minor)
         if code:
             exclusions.append(Exclusion(name, code))
         elif name in tried:
@@ -99,9 +102,10 @@ def check_requested(
     currency: str,
     account_type: str,
     amount_minor: int,
+    account_country: str = "",
 ) -> str:
     """Return why the requested rail can never carry it, as a stable code; "" if it can."""
-    return _obstacle(rails.get(requested), currency, account_type, amount_minor)
+    return _obstacle(rails.get(requested), currency, account_type, account_country, amount_minor)
 
 
 def explain(code: str, rail: str) -> str:
@@ -113,6 +117,7 @@ _SENTENCES = {
     UNKNOWN_RAIL: "There is no rail {rail}.",
     CURRENCY: "The rail {rail} does not carry this currency.",
     ACCOUNT_TYPE: "The rail {rail} does not pay to accounts of this type.",
+    ACCOUNT_COUNTRY: "The rail {rail} does not reach accounts in this country.",
     OVER_LIMIT: "The amount is above the limit of the rail {rail}.",
     TRIED: "The rail {rail} has refused this payout.",
     PAUSED: "The rail {rail} is paused.",
@@ -120,7 +125,11 @@ _SENTENCES = {
 
 
 def _obstacle(
-    capabilities: Capabilities | None, currency: str, account_type: str, amount_minor: int
+    capabilities: Capabilities | None,
+    currency: str,
+    account_type: str,
+    account_country: str,
+    amount_minor: int,
 ) -> str:
     if capabilities is None:
         return UNKNOWN_RAIL
@@ -128,6 +137,9 @@ def _obstacle(
         return CURRENCY
     if account_type not in capabilities.account_types:
         return ACCOUNT_TYPE
+    reached = capabilities.account_countries
+    if account_country and reached and account_country not in reached:
+        return ACCOUNT_COUNTRY
     if amount_minor > capabilities.max_amount_minor:
         return OVER_LIMIT
     return ""

@@ -70,7 +70,7 @@ def test_what_a_rail_would_refuse() -> None:
     assert refused(good) == []
     assert refused(good, recipient_name="a" * 71) == [("/recipient/name", "name_too_long_for_rail")]
     assert refused({"type": "iban", "iban": "TR330006100519786457841326"}) == [
-        ("/recipient/account/iban", "iban_outside_sepa")
+        ("/recipient/account/iban", "account_country_not_on_rail")
     ]
     assert refused(
         {"type": "us", "routing_number": "790100016", "account_number": "1234"},

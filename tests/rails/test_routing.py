@@ -78,6 +78,16 @@ def test_why_a_request_can_never_be_met(changes: dict[str, Any], code: str) -> N
         assert requested in routing.explain(code, requested)
 
 
+def test_the_country_of_the_account_counts_where_it_is_told() -> None:
+    asked = {"currency": "EUR", "account_type": "iban"}
+    assert pick(**asked, account_country="NL").rail == "sepa_inst"
+    assert pick(**asked).rail == "sepa_inst"
+    outside = pick(**asked, account_country="TR")
+    assert not outside.is_possible
+    assert Exclusion("sepa_inst", "account_country_not_on_rail") in outside.exclusions
+    assert pick(account_country="US").rail == "rtp"
+
+
 def test_reasons_fit_their_column() -> None:
     choice = pick(requested="x" * 300)
     assert len(choice.fallback_reason) == 140
