@@ -47,6 +47,14 @@ _CASES = (
         ORDER BY d.position LIMIT 1""",
         "decision {} does not fit its case, its payout or its own before and after",
     ),
+    (
+        """SELECT d.id FROM compliance_decision d WHERE NOT EXISTS (
+            SELECT 1 FROM payouts_historicalpayout h WHERE h.id = d.payout_id
+                AND h.version = (d.after ->> 'version')::int AND h.state = d.after ->> 'state'
+                AND h.actor = d.actor)
+        ORDER BY d.position LIMIT 1""",
+        "decision {} has no row in its payout's history",
+    ),
 )
 
 _UNSCREENED = """

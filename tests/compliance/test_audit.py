@@ -222,6 +222,13 @@ def test_each_break_is_found(statement: str, tables: list[str], check: str, word
 
 
 @pytest.mark.django_db
+def test_a_decision_that_moved_nothing_is_found(three: list[Decision]) -> None:
+    forge("DELETE FROM payouts_historicalpayout WHERE state = 'failed'", "payouts_historicalpayout")
+
+    assert faults()["cases"] == f"decision {three[1].id} has no row in its payout's history"
+
+
+@pytest.mark.django_db
 def test_the_command_fails_at_a_break(capsys: pytest.CaptureFixture) -> None:
     case = open_case()
     forge("UPDATE payouts_payout SET stage = 'ready'", "payouts_payout")

@@ -67,6 +67,7 @@ def test_approving_queues_the_payout_and_writes_the_receipt() -> None:
     assert (case.state, case.closed_at is not None) == ("decided", True)
     assert (receipt.position, receipt.kind, receipt.actor) == (1, "approve", "user:anna")
     assert (receipt.before["state"], receipt.after["state"]) == ("in_review", "queued")
+    assert (receipt.before["version"], receipt.after["version"]) == (2, payout.version)
     assert receipt.partner_text == ""
     assert receipt.evidence["findings"] == case.run.findings
     assert receipt.evidence["facts"]["recipient_name"] == "Viktor Drazhenko"
