@@ -67,8 +67,8 @@ def choose(
 
     `rails`: name -> capabilities, in order of preference. `account_country`: where the account is
     held (`Destination.country`), "" to leave that to the bank. `tried`: rail -> canonical code of
-    its refusal, in order. A request for a rail that cannot carry it falls back to the next that can,
-    with the reason; whether that is allowed at intake is the caller's rule (`check_requested`).
+    its refusal, in order. A request for a rail that cannot carry the payout falls back to the next
+    that can, with the reason; whether intake allows that is its own rule (`check_requested`).
     """
     tried = tried or {}
     order = (
