@@ -102,7 +102,7 @@ def forget_all() -> None:
     _away_until = 0.0
 
 
-def take(key_id: str, *, rate: int, burst: int) -> Budget:
+def take(key_id: str, *, rate: float, burst: int) -> Budget:
     """Take one request from a key's budget of `rate` a second and `burst` at once."""
     # One pause a process: a dead Redis must not cost each request a timeout.
     global _away_until

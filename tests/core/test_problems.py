@@ -163,6 +163,8 @@ def test_too_large_a_body_is_refused_by_its_length_and_while_reading(settings):
         "body_too_large",
     )
     assert body["limit_bytes"] == 100
+    absurd = client.generic("POST", "/v1/echo", b"{}", CONTENT_LENGTH="9" * 5_000)
+    problem(absurd, 413, "body_too_large")
 
 
 def test_a_chunked_body_is_asked_for_its_length(web):
