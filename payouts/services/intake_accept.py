@@ -7,8 +7,11 @@ batch or for none of it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
+from django.db.models.base import ModelState
 
 from atlaspay.core import context
 from atlaspay.core.crypto import blind_index
@@ -104,7 +107,7 @@ def execute_at_faults(header: BatchHeader, now: datetime) -> Sequence[FieldError
 def _payout(batch: Batch, one: Accepted, now: datetime) -> Payout:
     item = one.item
     payout_id = new_id("po")
-    return Payout(
+    return _made(
         id=payout_id,
         batch_id=batch.id,
         partner_id=batch.partner_id,
@@ -130,3 +133,19 @@ def _payout(batch: Batch, one: Accepted, now: datetime) -> Payout:
         submitted_at=now,
         updated_at=now,
     )
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, Any]:
+    return {name: value for name, value in vars(Payout()).items() if name != "_state"}
+
+
+def _made(**columns: Any) -> Payout:
+    """Return `Payout(**columns)` without `Model.__init__`.
+
+    That walks every field and its default for each object: 47 us against 3 us (Django 5.2), a
+    third of the whole intake. `columns` must name every column whose default is not a constant.
+    """
+    payout = Payout.__new__(Payout)
+    vars(payout).update(_defaults(), _state=ModelState(), **columns)
+    return payout

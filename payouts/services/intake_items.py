@@ -114,7 +114,7 @@ def _judge_one(
     faults += found
     if destination is None:
         return None, faults
-    choice, found = _route(item, account["type"], header, rails, at)
+    choice, found = _route(item, destination, header, rails, at)
     faults += found
     if not faults:
         carries = rails[choice.rail]
@@ -126,29 +126,25 @@ def _judge_one(
 
 def _route(
     item: ItemIn,
-    account_type: str,
+    destination: Destination,
     header: BatchHeader,
     rails: Mapping[str, Capabilities],
     at: str,
 ) -> tuple[routing.Choice, list[FieldError]]:
-    choice = routing.choose(
-        rails,
-        currency=header.currency,
-        account_type=account_type,
-        amount_minor=item.amount_minor,
-        requested=header.rail or "",
-    )
+    asked = {
+        "currency": header.currency,
+        "account_type": destination.account["type"],
+        "account_country": destination.country,
+        "amount_minor": item.amount_minor,
+    }
+    choice = routing.choose(rails, requested=header.rail or "", **asked)
     if header.rail:
         # A limit or a pause may be evaded over another rail; a rail that never fits is a mistake.
-        code = routing.check_requested(
-            rails,
-            header.rail,
-            currency=header.currency,
-            account_type=account_type,
-            amount_minor=item.amount_minor,
-        )
-        if code in (routing.ACCOUNT_TYPE, routing.CURRENCY, routing.UNKNOWN_RAIL):
-            where = f"{at}/recipient/account/type" if code == routing.ACCOUNT_TYPE else "/rail"
+        code = routing.check_requested(rails, header.rail, **asked)
+        if code in (routing.CURRENCY, routing.UNKNOWN_RAIL):
+            return choice, [fault("/rail", code, routing.explain(code, header.rail))]
+        if code in (routing.ACCOUNT_TYPE, routing.ACCOUNT_COUNTRY):
+            where = f"{at}/recipient/account"
             return choice, [fault(where, code, routing.explain(code, header.rail))]
     if not choice.rail:
         return choice, [_no_rail(choice, header.currency, at)]
@@ -160,6 +156,9 @@ def _no_rail(choice: routing.Choice, currency: str, at: str) -> FieldError:
     if routing.OVER_LIMIT in codes:
         detail = "The amount is above the limit of every rail that could carry it."
         return fault(f"{at}/amount_minor", routing.OVER_LIMIT, detail)
+    if routing.ACCOUNT_COUNTRY in codes:
+        detail = f"No rail pays {currency} to accounts in this country."
+        return fault(f"{at}/recipient/account", routing.ACCOUNT_COUNTRY, detail)
     detail = f"No rail pays {currency} to an account of this type."
     return fault(f"{at}/recipient/account/type", routing.ACCOUNT_TYPE, detail)
 

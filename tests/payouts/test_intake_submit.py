@@ -10,6 +10,7 @@ from ledger.errors import InsufficientFundsError
 from partners.models import IdempotencyRecord
 from payouts.models import Batch, Payout
 from payouts.selectors.balance import funds_of
+from payouts.services import intake_accept
 from payouts.services.intake import Sender, submit
 from payouts.vault import open_account
 from tests.factories import PartnerFactory
@@ -258,3 +259,25 @@ def test_an_execution_time_is_kept_in_utc_whatever_its_offset(partner):
     local = (at + timedelta(hours=20)).replace(tzinfo=None).isoformat() + "+20:00"
     send(partner, body(execute_at=local))
     assert Payout.objects.get().execute_at == at
+
+
+def test_a_payout_made_fast_is_as_the_model_makes_it(partner):
+    send(partner, body(item("r-0", metadata={"k": "v"}), item("r-1")))
+    first, second = Payout.objects.order_by("position")
+    built = Payout(**{f.attname: getattr(first, f.attname) for f in Payout._meta.concrete_fields})
+    assert vars(built).keys() == vars(first).keys()
+    fast = intake_accept._made(**{name: v for name, v in vars(first).items() if name != "_state"})
+    assert {k: v for k, v in vars(fast).items() if k != "_state"} == {
+        k: v for k, v in vars(first).items() if k != "_state"
+    }
+    assert fast == first
+    assert fast._state.adding is True
+    assert (first.metadata, second.metadata) == ({"k": "v"}, {})
+
+
+def test_an_account_in_a_country_no_rail_reaches_is_refused(partner):
+    answer = send(partner, body(item("r-0"), item("r-1", iban="BR1800360305000010009795493C1")))
+    (rejection,) = json.loads(answer.body)["rejected"]
+    assert [(e["pointer"], e["code"]) for e in rejection["errors"]] == [
+        ("/payouts/1/recipient/account", "account_country_not_on_rail")
+    ]
