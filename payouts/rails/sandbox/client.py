@@ -1,8 +1,10 @@
-"""Reads of the sandbox bank over `requests`: look-ups and entries, one session a thread."""
+"""Reads of the sandbox bank over `requests`: look-ups and entries, each call on its own session."""
 
+import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 import msgspec
@@ -56,15 +58,19 @@ class Reader:
     def __init__(self, base_url: str, headers: Mapping[str, str]) -> None:
         self._base_url = base_url
         self._headers = dict(headers)
-        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._idle: list[http.BoundSession] = []
+        self._pid = os.getpid()
 
     def get(self, path: str, parameters: Mapping[str, str]) -> Reply:
         """Return the answer to one GET; raises RailReadError if none came whole and in time."""
         until = time.monotonic() + DEADLINE_S
         try:
-            with self._session().get(path, params=parameters, stream=True) as response:
-                raw = _read(response, until)
-                return Reply(response.status_code, response.headers, raw)
+            with (
+                self._session() as session,
+                session.get(path, params=parameters, stream=True) as response,
+            ):
+                return Reply(response.status_code, response.headers, _read(response, until))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise RailReadError(f"no answer: {type(error).__name__}") from error
 
@@ -89,12 +95,19 @@ class Reader:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise UnreadableReplyError(reply) from None
 
-    def _session(self) -> http.BoundSession:
-        # One a thread: requests does not promise that a session may be shared.
-        found: http.BoundSession | None = getattr(self._local, "session", None)
-        if found is None:
-            found = self._local.session = http.session(self._base_url, headers=self._headers)
-        return found
+    @contextmanager
+    def _session(self) -> Iterator[http.BoundSession]:
+        """Lend a session with its kept connection: requests does not let threads share one."""
+        with self._lock:
+            if self._pid != os.getpid():
+                self._idle, self._pid = [], os.getpid()
+            session = self._idle.pop() if self._idle else None
+        session = session or http.session(self._base_url, headers=self._headers)
+        try:
+            yield session
+        finally:
+            with self._lock:
+                self._idle.append(session)
 
 
 class UnreadableReplyError(RailReadError):
