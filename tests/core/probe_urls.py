@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from atlaspay.core import context
 from atlaspay.core.errors import ConflictError, InvalidRequestError
 from atlaspay.urls import urlpatterns as real
-from partners.models import Scope
+from partners.models import ApiKey, Scope
 
 handler400 = "atlaspay.core.problems.bad_request"
 handler403 = "atlaspay.core.problems.permission_denied"
@@ -103,6 +103,13 @@ def context_now(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"actor": bound.actor, "user_id": bound.user_id})
 
 
+def rename_key(request: HttpRequest, key_id: str) -> HttpResponse:
+    key = ApiKey.objects.get(id=key_id)
+    key.name = "renamed"
+    key.save()
+    return HttpResponse()
+
+
 def slow(request: HttpRequest) -> HttpResponse:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 50")
@@ -119,5 +126,6 @@ urlpatterns = [
     path("v1/slow", slow),
     path("html/<how>", plain),
     path("console/who", context_now),
+    path("console/rename/<key_id>", rename_key),
     *real,
 ]

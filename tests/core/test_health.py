@@ -47,15 +47,13 @@ def test_ready_means_all_of_it(web):
 
 def test_an_unapplied_migration_is_named(web):
     with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM django_migrations WHERE app = 'ledger' AND name = '0002_triggers'"
-        )
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
     response = web.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"]["migrations"] == {
         "ok": False,
         "detail": "run manage.py migrate",
-        "unapplied": ["ledger.0002_triggers"],
+        "unapplied": ["sessions.0001_initial"],
     }
 
 

@@ -63,6 +63,15 @@ def test_staff_act_under_their_name_in_the_console_only(web):
     assert context.current() == context.Context()
 
 
+def test_history_names_the_member_of_staff(web):
+    user = get_user_model().objects.create_user("olga", is_staff=True)
+    key = ApiKeyFactory()
+    web.force_login(user)
+    assert web.get(f"/console/rename/{key.id}", headers={"X-Request-Id": "r-7"}).status_code == 200
+    row = key.history.first()
+    assert (row.history_user, row.actor, row.request_id) == (user, "user:olga", "r-7")
+
+
 def test_history_knows_who_changed_a_key():
     key = ApiKeyFactory()
     with context.bind(actor="system:test", request_id="r-9"):
