@@ -59,6 +59,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def _show(running: Session, rows: list[dict[str, str]], console: Console) -> None:
     """Show the sample settling, then stay up."""
     batches = session.submit(running, rows)
+    # First: the sample's retries take minutes, and nobody should wait for a key or a login.
+    _print_addresses(running, console)
     began = time.monotonic()
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4) as live:
@@ -71,7 +73,7 @@ def _show(running: Session, rows: list[dict[str, str]], console: Console) -> Non
             if line != last:
                 running.say(line)
             last = line
-    _print_addresses(running, console)
+    running.say("the sample has come to its end; Ctrl-C stops it all")
     while True:
         running.watch()
         time.sleep(WATCH_S)
@@ -129,7 +131,7 @@ def _print_addresses(running: Session, console: Console) -> None:
     console.print(f"Sandbox bank   http://127.0.0.1:{running.ports.bank}/_sim/audit")
     console.print(f"Webhooks seen  http://127.0.0.1:{running.ports.receiver}/events")
     console.print(f"Logs           {running.children.directory}")
-    console.print("\nCtrl-C stops it all.")
+    console.print("Ctrl-C stops it all.\n")
 
 
 def _stop(running: Session | None, console: Console) -> None:
