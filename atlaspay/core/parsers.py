@@ -43,7 +43,9 @@ def check_text(raw: bytes) -> str:
             code="invalid_utf8",
             extra={"byte": error.start},
         ) from None
-    if found := _NUL.search(raw):
+    # The plain search first: the pattern costs forty times as much, and almost no body has one.
+    has_nul = b"\\u0000" in raw or b"\x00" in raw
+    if has_nul and (found := _NUL.search(raw)):
         raise MalformedRequestError(
             f"The body has a NUL character at byte {found.start()}; text here has none.",
             code="nul_byte",

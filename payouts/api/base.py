@@ -1,13 +1,14 @@
 """What the partner API's views share."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from django.urls.converters import StringConverter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from partners.auth import ApiPrincipal
 from payouts.selectors.pages import Page
 
 T = TypeVar("T")
@@ -32,9 +33,14 @@ class PartnerView(APIView):
     request: Request
 
     @property
+    def principal(self) -> ApiPrincipal:
+        """The key that calls."""
+        return cast(ApiPrincipal, self.request.user)
+
+    @property
     def partner_id(self) -> str:
         """The partner whose key this is."""
-        return self.request.user.partner_id  # type: ignore[union-attr]
+        return self.principal.partner_id
 
 
 def page_answer(page: Page[T], shown: Callable[[T], dict[str, Any]]) -> Response:

@@ -72,9 +72,8 @@ class BatchesView(PartnerView):
         key = key_of(request)
         sent = sent_batch(request)
         is_deferred = wants_deferral(request)
-        principal = request.user
         answer = submit(
-            Sender(self.partner_id, principal.key.key_id),
+            Sender(self.partner_id, self.principal.key.key_id),
             key,
             sent.body,
             is_csv=sent.is_csv,

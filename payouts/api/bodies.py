@@ -30,8 +30,8 @@ class JsonBatchParser(BaseParser):
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> SentBatch:
-        """Return the body. Raises PayloadTooLargeError."""
+    ) -> Any:
+        """Return the body as a `SentBatch`. Raises PayloadTooLargeError."""
         return SentBatch(read(stream), self.is_csv)
 
 
@@ -44,7 +44,7 @@ class CsvBatchParser(JsonBatchParser):
 
 def sent_batch(request: Request) -> SentBatch:
     """Return the request's body. Raises MalformedRequestError where it has none."""
-    sent = request.data
+    sent: object = request.data
     if not isinstance(sent, SentBatch) or not sent.body:
         raise MalformedRequestError("The body is empty: send a batch as JSON or CSV.")
     return sent

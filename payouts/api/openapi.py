@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from payouts.api import shapes
+from payouts.services.intake_schema import RailName
 
 _REFERENCE = "#/components/schemas/{name}"
 # Closed sets of words that get a component of their own, by their values.
@@ -22,7 +23,7 @@ WORDS = {
         ("PayoutStatus", shapes.PayoutStatus),
         ("BatchStatus", shapes.BatchStatus),
         ("StageName", shapes.StageName),
-        ("RailName", shapes.RailName),
+        ("RailName", RailName),
         ("IntakeState", shapes.IntakeState),
         ("AccountType", shapes.AccountType),
         ("WaitingOn", shapes.WaitingOn),

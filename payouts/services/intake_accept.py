@@ -65,9 +65,10 @@ def accept(work: Work, batch: Batch, header: BatchHeader, judged: Judged) -> Cou
     batch.accepted_minor = judged.total_minor
     batch.rejections = judged.rejections
     counters = {State.SCREENING.value: (batch.accepted_count, batch.accepted_minor)}
+    # Before the insert, so that the batch is written with its count of events.
+    work.emit_batch("batch.accepted", batch, batch_event_data(batch, counters))
     work.insert_batch(batch, payouts)
     work.post(postings.RESERVED, postings.reserved(payouts))
-    work.emit_batch("batch.accepted", batch, batch_event_data(batch, counters))
     return counters
 
 

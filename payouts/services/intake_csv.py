@@ -54,7 +54,7 @@ def read_csv(body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
         raise MalformedRequestError("The body is empty: a CSV batch begins with a header line.")
     _check_header(header)
     parts = _batch_fields(query)
-    items = []
+    items: list[dict[str, Any]] = []
     currency = parts.get("currency")
     for row in rows:
         if not row:
@@ -129,7 +129,7 @@ def _item(cells: Mapping[str, str], currency: str | None) -> dict[str, Any]:
     for name in ("iban", "routing_number", "account_number", "sort_code"):
         if name in filled:
             account[name] = filled.pop(name)
-    recipient = {"account": account}
+    recipient: dict[str, Any] = {"account": account}
     for column, name in (("recipient_name", "name"), ("recipient_country", "country")):
         if column in filled:
             recipient[name] = filled.pop(column)

@@ -131,16 +131,24 @@ def _route(
     rails: Mapping[str, Capabilities],
     at: str,
 ) -> tuple[routing.Choice, list[FieldError]]:
-    asked = {
-        "currency": header.currency,
-        "account_type": destination.account["type"],
-        "account_country": destination.country,
-        "amount_minor": item.amount_minor,
-    }
-    choice = routing.choose(rails, requested=header.rail or "", **asked)
+    choice = routing.choose(
+        rails,
+        currency=header.currency,
+        account_type=destination.account["type"],
+        account_country=destination.country,
+        amount_minor=item.amount_minor,
+        requested=header.rail or "",
+    )
     if header.rail:
         # A limit or a pause may be evaded over another rail; a rail that never fits is a mistake.
-        code = routing.check_requested(rails, header.rail, **asked)
+        code = routing.check_requested(
+            rails,
+            header.rail,
+            currency=header.currency,
+            account_type=destination.account["type"],
+            account_country=destination.country,
+            amount_minor=item.amount_minor,
+        )
         if code in (routing.CURRENCY, routing.UNKNOWN_RAIL):
             return choice, [fault("/rail", code, routing.explain(code, header.rail))]
         if code in (routing.ACCOUNT_TYPE, routing.ACCOUNT_COUNTRY):
