@@ -184,6 +184,12 @@ class Delivery(models.Model):
                 name="delivery_order",
             ),
             models.Index(F("endpoint"), F("id").desc(), name="delivery_by_endpoint"),
+            models.Index(
+                F("endpoint"),
+                F("id").desc(),
+                condition=Q(state="exhausted"),
+                name="delivery_exhausted",
+            ),
         ]
         verbose_name_plural = "deliveries"
         permissions = [("retry_delivery", "Can retry deliveries")]

@@ -11,38 +11,47 @@ from webhooks import mail, services, sql
 from webhooks.models import Endpoint, EndpointHealth
 
 SLICE = 1_000
+SLICES = 5
 WARN_AFTER = (timedelta(hours=24), timedelta(days=4))
 DISABLE_AFTER = timedelta(days=5)
 
-# Claimed rows are left to their sender; SKIP LOCKED waits for nobody.
-_CANCEL = """
-UPDATE webhooks_delivery SET state = 'canceled', due_at = NULL, last_error = 'endpoint_disabled'
+# Claimed rows are left to their sender; SKIP LOCKED waits for nobody. Two statements, because the
+# queue's two partial indexes each need their own condition.
+_CANCEL_FRESH = """
+UPDATE webhooks_delivery
+SET state = 'canceled', due_at = NULL, claim_id = NULL, last_error = 'endpoint_disabled'
 WHERE id IN (
     SELECT d.id FROM webhooks_endpoint e JOIN LATERAL (
         SELECT x.id FROM webhooks_delivery x
-        WHERE x.endpoint_id = e.id AND x.state = 'pending'
+        WHERE x.endpoint_id = e.id AND x.state = 'pending' AND x.attempt_count = 0
           AND (x.claim_id IS NULL OR x.due_at <= statement_timestamp())
-        ORDER BY x.id LIMIT %(slice)s FOR UPDATE SKIP LOCKED
+        LIMIT %(slice)s FOR UPDATE SKIP LOCKED
     ) d ON true
     WHERE e.status = 'disabled' OR e.deleted_at IS NOT NULL
     LIMIT %(slice)s
 )
 """
+_CANCEL_RETRY = _CANCEL_FRESH.replace("x.attempt_count = 0", "x.attempt_count > 0")
 
 
 def tidy() -> int:
     """Cancel what waits for disabled endpoints, warn of failing ones, disable after five days.
 
-    Returns how many deliveries were canceled; a full slice means there are more.
+    Returns how many deliveries were canceled; what is left over has its turn the next time.
     """
-    canceled = 0
-    while True:
-        done = sql.run(_CANCEL, {"slice": SLICE})
-        canceled += done
-        if done < SLICE or canceled >= 10 * SLICE:
-            break
+    canceled = _cancel(_CANCEL_FRESH) + _cancel(_CANCEL_RETRY)
     _warn_and_disable()
     return canceled
+
+
+def _cancel(statement: str) -> int:
+    total = 0
+    for _ in range(SLICES):
+        done = sql.run(statement, {"slice": SLICE})
+        total += done
+        if done < SLICE:
+            break
+    return total
 
 
 def _warn_and_disable() -> None:
