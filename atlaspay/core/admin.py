@@ -20,7 +20,7 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-COUNT_MAX = 5_000
+COUNT_MAX = 2_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]

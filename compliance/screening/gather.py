@@ -13,8 +13,8 @@ from payouts.models import Payout
 WINDOW = "24 hours"
 
 # What came to the same account before this payout: (submitted_at, id) orders a batch's own items as
-# well. The window's rows are capped, so that one account with a hundred thousand payouts costs no
-# more than one with a hundred.
+# well. The window's rows are capped and come in the index's own order (ordering by id too would sort
+# them all), so that one account with a hundred thousand payouts costs no more than with a hundred.
 _ACCOUNTS = f"""
 SELECT p.id, w.seen_count, w.seen_minor, w.twin_id, t.batch_id,
     w.seen_count = 0 AND NOT EXISTS (
@@ -30,9 +30,9 @@ CROSS JOIN LATERAL (
         SELECT id, amount_minor, currency, partner_id, batch_id FROM payouts_payout
         WHERE account_index = p.account_index
             AND submitted_at > p.submitted_at - interval '{WINDOW}'
-            AND (submitted_at, id) < (p.submitted_at, p.id)
+            AND submitted_at <= p.submitted_at AND (submitted_at, id) < (p.submitted_at, p.id)
             AND state NOT IN ('failed', 'canceled')
-        ORDER BY submitted_at DESC, id DESC LIMIT {ACCOUNT_WINDOW_CAP}
+        ORDER BY submitted_at DESC LIMIT {ACCOUNT_WINDOW_CAP}
     ) q
 ) w
 LEFT JOIN payouts_payout t ON t.id = w.twin_id

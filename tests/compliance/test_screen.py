@@ -69,6 +69,16 @@ def test_the_26th_payout_to_one_account_is_held_and_none_before() -> None:
     assert codes_by_position(payouts) == [[]] * 25 + [["account_velocity"]] * 2
 
 
+def test_a_hot_account_is_counted_only_so_far() -> None:
+    payouts = make_payouts(funded_partner(), [100] * 130, account_index=SAME)
+
+    screen_chunk()
+
+    case = Case.objects.get(payout=payouts[-1])
+    assert case.run.facts["account_seen_count"] == 100
+    assert case.run.findings[0]["words"].startswith("101 or more payouts with 101.00 EUR")
+
+
 def test_a_sum_counts_its_own_currency_and_what_moved_money() -> None:
     partner = funded_partner(100_000_000)
     failed, *_ = make_payouts(partner, [4_000_000, 999_999], account_index=SAME)

@@ -219,3 +219,13 @@ def test_the_chain_is_verified_from_the_console(anna: User) -> None:
 
     assert "All 1 receipts verified" in text
     assert signed_in(anna).post(url).status_code == 403
+
+
+def test_a_case_is_found_by_what_people_have(anna: User) -> None:
+    case, other = open_case(), open_case()
+    client = signed_in(anna)
+
+    for term in (case.pk, case.payout_id, case.payout.reference):
+        text = client.get(reverse(QUEUE), {"q": f" {term}"}).content.decode()
+        assert quote(case.pk) in text
+        assert quote(other.pk) not in text
