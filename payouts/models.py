@@ -160,7 +160,11 @@ class Payout(PayoutMachine):
     final_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
 
-    history = TriggerHistory(excluded_fields=list(FIXED_COLUMNS))
+    history = TriggerHistory(
+        excluded_fields=list(FIXED_COLUMNS),
+        # A plain column: no index to keep on the hottest table, and a user who left stays named.
+        history_user_id_field=models.IntegerField(null=True),
+    )
 
     class Meta:
         constraints = [
@@ -225,7 +229,9 @@ class Attempt(models.Model):
     rail = models.CharField(max_length=16)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SENDING)
     bank_key = models.CharField(
-        max_length=64, db_collation="C", help_text="The idempotency key the bank sees."
+        max_length=64,
+        db_collation="C",
+        help_text="Idempotency key at the bank, made of payout and number.",
     )
     end_to_end_id = models.CharField(max_length=35, db_collation="C")
     payload_hash = models.BinaryField(max_length=32)
@@ -248,7 +254,6 @@ class Attempt(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["payout", "number"], name="attempt_number_once"),
-            models.UniqueConstraint(fields=["rail", "bank_key"], name="attempt_bank_key_once"),
             models.UniqueConstraint(
                 fields=["rail", "end_to_end_id"], name="attempt_end_to_end_once"
             ),

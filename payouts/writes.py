@@ -1,17 +1,20 @@
-"""The statements behind the unit of work: payouts and attempts, written in sets. Called by
-`services.unit` and dispatch only.
+"""The statements behind the unit of work: payouts and attempts, written in sets.
+
+Called by `services.unit`, dispatch and inquiry only.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from atlaspay.core.sets import Column, Spread, array, spread
 from payouts.models import Attempt, Payout
 
-# Column and its SQL type; what transitions and services may change.
+# What transitions and services may change of a payout, with SQL types.
 MUTABLE: tuple[tuple[str, str], ...] = (
     ("state", "text"),
     ("stage", "text"),
@@ -34,81 +37,87 @@ MUTABLE: tuple[tuple[str, str], ...] = (
     ("sent_at", "timestamptz"),
     ("final_at", "timestamptz"),
 )
-_NAMES = [name for name, _ in MUTABLE]
+_take = itemgetter("version", *(name for name, _ in MUTABLE))
+
+Snapshot = tuple[Any, ...]
+
+
+def snapshot(payout: Payout) -> Snapshot:
+    """Return version and mutable columns as they are on the object, for `update_payouts`."""
+    return _take(payout.__dict__)
+
 
 # Rows are locked in id order first: the join of an UPDATE visits them in any order, and two units
-# that do would wait for each other crosswise.
-_UPDATE = f"""
+# that do would wait for each other crosswise. The count makes the lock the statement's first step.
+_UPDATE = """
 WITH locked AS MATERIALIZED (
     SELECT id FROM payouts_payout WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE
 )
-UPDATE payouts_payout p
-   SET version = p.version + 1, updated_at = %s, {", ".join(f"{n} = v.{n}" for n in _NAMES)}
-  FROM unnest(%s::text[], %s::text[], %s::int[],
-              {", ".join(f"%s::{kind}[]" for _, kind in MUTABLE)})
-       AS v(id, old_state, old_version, {", ".join(_NAMES)})
-  JOIN locked ON locked.id = v.id
- WHERE p.id = v.id AND p.state = v.old_state AND p.version = v.old_version
+UPDATE payouts_payout p SET version = p.version + 1, updated_at = %s{changes}
+  FROM {source}
+ WHERE p.id = v.id AND p.state = {state} AND p.version = {version}
+   AND (SELECT count(*) FROM locked) > 0
 RETURNING p.id
-"""  # noqa: S608 - column names are ours
+"""
 
 
 def update_payouts(
-    payouts: Sequence[Payout], loaded: Mapping[str, tuple[str, int]], *, now: datetime
+    payouts: Sequence[Payout], before: Mapping[str, Snapshot], *, now: datetime
 ) -> set[str]:
-    """Write the mutable columns where state and version are still as loaded; return the ids that
-    were not.
+    """Write what changed, where state and version are still as loaded; return the ids that were
+    not.
 
-    `loaded` maps id -> (state, version) as read; the row's version rises by one.
+    `before` maps id -> snapshot as read; the row's version rises by one.
     """
-    columns: list[Any] = [
-        [p.id for p in payouts],
-        [loaded[p.id][0] for p in payouts],
-        [loaded[p.id][1] for p in payouts],
+    ids = [p.id for p in payouts]
+    old = list(zip(*[before[key] for key in ids], strict=True))
+    new = list(zip(*[_take(p.__dict__) for p in payouts], strict=True))
+    changed = [
+        Column(name, kind, _plain(new[place]))
+        for place, (name, kind) in enumerate(MUTABLE, 1)
+        if new[place] != old[place]
     ]
-    columns += [[getattr(p, name) for p in payouts] for name in _NAMES]
+    spent = spread(
+        [
+            Column("id", "text", ids),
+            Column("old_version", "int", old[0]),
+            Column("old_state", "text", _plain(old[1])),
+            *changed,
+        ],
+        fixed=("id",),
+    )
+    statement = _UPDATE.format(
+        changes="".join(f", {c.name} = {spent.value[c.name]}" for c in changed),
+        source=spent.source,
+        state=spent.value["old_state"],
+        version=spent.value["old_version"],
+    )
+    parameters: list[Any] = [array(ids), now]
+    for column in changed:
+        parameters += spent.params[column.name]
+    parameters += spent.source_params
+    parameters += spent.params["old_state"] + spent.params["old_version"]
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE, [columns[0], now, *columns])
+        cursor.execute(statement, parameters)
         written = {row[0] for row in cursor.fetchall()}
-    return {p.id for p in payouts} - written
+    return set(ids) - written
 
 
-_INSERTED: tuple[str, ...] = [
-    "id",
-    "batch_id",
-    "partner_id",
-    "position",
-    "reference",
-    "amount_minor",
-    "currency",
-    "recipient_name",
-    "recipient_country",
-    "account_type",
-    "account_bank",
-    "account_sealed",
-    "account_last4",
-    "account_index",
-    "description",
-    "metadata",
-    "rail_requested",
-    "execute_at",
-    "state",
-    "stage",
-    "rail",
-    "fallback_reason",
-    "version",
-    "due_at",
-    "deadline_at",
-    "attempt_count",
-    "failure_code",
-    "failure_message",
-    "bank_code",
-    "returned_minor",
-    "event_count",
-    "last_event_id",
-    "submitted_at",
-    "updated_at",
-]  # type: ignore[assignment]
+def _plain(values: Sequence[Any]) -> Sequence[Any]:
+    """Turn words of an enumeration into plain text."""
+    return [str(v) for v in values] if isinstance(values[0], str) else values
+
+
+_INSERTED: tuple[str, ...] = (
+    *("id", "batch_id", "partner_id", "position", "reference", "amount_minor", "currency"),
+    *("recipient_name", "recipient_country", "account_type", "account_bank", "account_sealed"),
+    *("account_last4", "account_index", "description", "metadata", "rail_requested", "execute_at"),
+    *("state", "stage", "rail", "fallback_reason", "version", "due_at", "deadline_at"),
+    *("attempt_count", "failure_code", "failure_message", "bank_code", "returned_minor"),
+    *("event_count", "last_event_id", "submitted_at", "updated_at"),
+)
+_METADATA = _INSERTED.index("metadata")
+_insert_values = itemgetter(*_INSERTED)
 
 
 def insert_payouts(payouts: Sequence[Payout]) -> None:
@@ -118,12 +127,10 @@ def insert_payouts(payouts: Sequence[Payout]) -> None:
     statement = f"COPY payouts_payout ({', '.join(_INSERTED)}) FROM STDIN"
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for payout in payouts:
-            values = [getattr(payout, name) for name in _INSERTED]
+            values = list(_insert_values(payout.__dict__))
             values[_METADATA] = Jsonb(payout.metadata)
             copy.write_row(values)
 
-
-_METADATA = _INSERTED.index("metadata")
 
 _ATTEMPT_COLUMNS = (
     ("id", "text"),
@@ -135,13 +142,25 @@ _ATTEMPT_COLUMNS = (
     ("payload_hash", "bytea"),
     ("claim_id", "uuid"),
     ("sends", "int"),
+    ("started_at", "timestamptz"),
 )
-_PUT_ATTEMPTS = f"""
-INSERT INTO payouts_attempt ({", ".join(n for n, _ in _ATTEMPT_COLUMNS)},
-       state, inquiries, bank_reference, bank_status, bank_code, canonical_code, detail)
-SELECT v.*, 'sending', 0, '', '', '', '', ''
-  FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in _ATTEMPT_COLUMNS)}) AS v
-"""  # noqa: S608 - column names are ours
+_ATTEMPT_FIXED = "state, inquiries, bank_reference, bank_status, bank_code, canonical_code, detail"
+
+
+def insert_attempts(attempts: Sequence[Attempt]) -> None:
+    """Insert attempts that are about to be sent."""
+    if not attempts:
+        return
+    spent, parameters = _rows(attempts, _ATTEMPT_COLUMNS)
+    names = ", ".join(name for name, _ in _ATTEMPT_COLUMNS)
+    values = ", ".join(spent.value[name] for name, _ in _ATTEMPT_COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO payouts_attempt ({names}, {_ATTEMPT_FIXED})"  # noqa: S608 - our names
+            f" SELECT {values}, 'sending', 0, '', '', '', '', '' FROM {spent.source}",
+            [*parameters, *spent.source_params],
+        )
+
 
 _RESEND = """
 UPDATE payouts_attempt a SET sends = a.sends + 1, claim_id = v.claim_id,
@@ -150,16 +169,6 @@ UPDATE payouts_attempt a SET sends = a.sends + 1, claim_id = v.claim_id,
  WHERE a.id = v.id AND a.state IN ('not_sent', 'unknown')
 RETURNING a.id
 """
-
-
-def insert_attempts(attempts: Sequence[Attempt]) -> None:
-    """Insert attempts that are about to be sent."""
-    if not attempts:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PUT_ATTEMPTS, [[getattr(a, name) for a in attempts] for name, _ in _ATTEMPT_COLUMNS]
-        )
 
 
 def resend_attempts(attempts: Sequence[Attempt]) -> set[str]:
@@ -172,7 +181,7 @@ def resend_attempts(attempts: Sequence[Attempt]) -> set[str]:
     if not attempts:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_RESEND, [[a.id for a in attempts], [a.claim_id for a in attempts]])
+        cursor.execute(_RESEND, [array([a.id for a in attempts]), [a.claim_id for a in attempts]])
         return {row[0] for row in cursor.fetchall()}
 
 
@@ -189,12 +198,6 @@ _OUTCOME_COLUMNS = (
     ("answered_at", "timestamptz"),
     ("finished_at", "timestamptz"),
 )
-_OUTCOMES = f"""
-UPDATE payouts_attempt a SET {", ".join(f"{n} = v.{n}" for n, _ in _OUTCOME_COLUMNS)}
-  FROM unnest(%s::text[], {", ".join(f"%s::{kind}[]" for _, kind in _OUTCOME_COLUMNS)})
-       AS v(id, {", ".join(n for n, _ in _OUTCOME_COLUMNS)})
- WHERE a.id = v.id
-"""  # noqa: S608 - column names are ours
 
 
 def update_attempts(attempts: Sequence[Attempt]) -> None:
@@ -203,7 +206,22 @@ def update_attempts(attempts: Sequence[Attempt]) -> None:
     """
     if not attempts:
         return
-    values = [[a.id for a in attempts]]
-    values += [[getattr(a, name) for a in attempts] for name, _ in _OUTCOME_COLUMNS]
+    spent, parameters = _rows(attempts, (("id", "text"), *_OUTCOME_COLUMNS))
+    changes = ", ".join(f"{name} = {spent.value[name]}" for name, _ in _OUTCOME_COLUMNS)
     with connection.cursor() as cursor:
-        cursor.execute(_OUTCOMES, values)
+        cursor.execute(
+            f"UPDATE payouts_attempt a SET {changes} FROM {spent.source}"  # noqa: S608 - our names
+            " WHERE a.id = v.id",
+            [*parameters, *spent.source_params],
+        )
+
+
+def _rows(
+    attempts: Sequence[Attempt], columns: Sequence[tuple[str, str]]
+) -> tuple[Spread, list[Any]]:
+    rows = [a.__dict__ for a in attempts]
+    spent = spread(
+        [Column(name, kind, _plain([row[name] for row in rows])) for name, kind in columns],
+        fixed=("id",),
+    )
+    return spent, [value for name, _ in columns for value in spent.params[name]]

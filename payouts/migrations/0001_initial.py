@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
                 ('history_date', models.DateTimeField()),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('history_user_id', models.IntegerField(null=True)),
             ],
             options={
                 'verbose_name': 'historical payout',
@@ -226,7 +226,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveSmallIntegerField()),
                 ('rail', models.CharField(max_length=16)),
                 ('state', models.CharField(choices=[('sending', 'On the wire'), ('unknown', 'Outcome unknown'), ('accepted', 'Accepted by the bank'), ('settled', 'Settled'), ('rejected', 'Definitely refused'), ('not_sent', 'Never reached the bank')], default='sending', max_length=10)),
-                ('bank_key', models.CharField(db_collation='C', help_text='The idempotency key the bank sees.', max_length=64)),
+                ('bank_key', models.CharField(db_collation='C', help_text='Idempotency key at the bank, made of payout and number.', max_length=64)),
                 ('end_to_end_id', models.CharField(db_collation='C', max_length=35)),
                 ('payload_hash', models.BinaryField(max_length=32)),
                 ('claim_id', models.UUIDField()),
@@ -342,10 +342,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='attempt',
             constraint=models.UniqueConstraint(fields=('payout', 'number'), name='attempt_number_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('rail', 'bank_key'), name='attempt_bank_key_once'),
         ),
         migrations.AddConstraint(
             model_name='attempt',

@@ -40,7 +40,7 @@ class Work:
         self.now = now
         self.changed: dict[str, Payout] = {}
         self._attempts: dict[str, Attempt] = {}
-        self._loaded: dict[str, tuple[str, int]] = {}
+        self._loaded: dict[str, writes.Snapshot] = {}
         self._lines: dict[str, list[Line]] = defaultdict(list)
         self._events: list[NewEvent] = []
         self._batches: dict[str, Batch] = {}
@@ -69,7 +69,7 @@ class Work:
         """
         listed = list(payouts)
         for payout in listed:
-            self._loaded[payout.id] = (payout.state, payout.version)
+            self._loaded[payout.id] = writes.snapshot(payout)
         return listed
 
     # --- what is to be written ---
@@ -80,7 +80,7 @@ class Work:
         """
         if payout.id not in self._loaded:
             raise LostRaceError(f"{payout.id} was not loaded by this unit")
-        old_state, old_version = self._loaded[payout.id]
+        old_version, old_state, *_ = self._loaded[payout.id]
         payout.version = old_version + 1
         payout.updated_at = self.now
         if payout.state != old_state:
@@ -96,7 +96,7 @@ class Work:
 
     def old_state(self, payout: Payout) -> str:
         """Return the state this payout had when this unit loaded it."""
-        return self._loaded[payout.id][0]
+        return str(self._loaded[payout.id][1])
 
     def post(self, kind: str, lines: Sequence[Line]) -> None:
         """Add ledger lines; all lines of one kind become one journal."""
