@@ -5,7 +5,6 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("partners", "0002_history_actor"),
         ("webhooks", "0002_queue_law"),
     ]
 
