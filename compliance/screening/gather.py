@@ -13,8 +13,8 @@ from payouts.models import Payout
 WINDOW = "24 hours"
 
 # What came to the same account before this payout: (submitted_at, id) orders a batch's own items as
-# well. The window's rows are capped and come in the index's own order (ordering by id too would sort
-# them all), so that one account with a hundred thousand payouts costs no more than with a hundred.
+# well. The rows are capped and come in the index's own order (ordering by id too would sort all of
+# them), so that an account with a hundred thousand payouts costs no more than one with a hundred.
 _ACCOUNTS = f"""
 SELECT p.id, w.seen_count, w.seen_minor, w.twin_id, t.batch_id,
     w.seen_count = 0 AND NOT EXISTS (
