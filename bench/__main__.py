@@ -1,21 +1,24 @@
 """`python -m bench [PART ...]`: measure the platform on this machine; JSON as the last line.
 
-Without a part: throughput with its two comparisons, burst, paced and memory, in under five minutes.
+Without a part: throughput with its two comparisons, burst, paced and memory, in under five minutes;
+with `--full` also fairness, stability, growth and console.
 """
 
 import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from atlaspay.embedded import EmbeddedError
-from bench import meter, report
-from bench.parts import arrivals, throughput
+from bench import fill, meter, report
+from bench.parts import arrivals, console, fairness, growth, throughput
 from bench.processes import BenchError
 from bench.stack import Stack, platform
 
 QUICK = ("throughput", "limit", "baseline", "burst", "paced")
+LONG = ("fairness", "stability", "growth", "console")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -25,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
     found: dict[str, Any] = {"machine": report.machine()}
     code = 0
     try:
-        with platform(report.say) as stack:
+        with platform(report.say, logs=options.logs) as stack:
             _measure(stack, options, found)
     except (BenchError, EmbeddedError) as error:
         report.say(f"stopped: {error}")
@@ -40,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _measure(stack: Stack, options: argparse.Namespace, found: dict[str, Any]) -> None:
-    parts = options.parts or list(QUICK)
+    parts = options.parts or [*QUICK, *(LONG if options.full else ())]
     if not {"limit", "baseline"} >= set(parts):
         throughput.warm_up(stack)
     if "throughput" in parts:
@@ -62,12 +65,26 @@ def _measure(stack: Stack, options: argparse.Namespace, found: dict[str, Any]) -
         found["paced"] = arrivals.paced(
             stack, batches_per_s=options.batches_per_s, seconds=options.seconds
         )
+    if "fairness" in parts:
+        found["fairness"] = fairness.measure(stack, seconds=options.seconds)
+    if "stability" in parts:
+        found["stability"] = growth.stability(stack, payouts=options.payouts)
+    if "growth" in parts:
+        found["growth"] = growth.measure(
+            stack, payouts=options.payouts, stored=options.stored, times=options.repeats
+        )
+    if "console" in parts:
+        growth.ensure_stored(stack, options.stored)
+        fill.flagged(stack, options.flagged)
+        found["console"] = console.measure(stack, payouts=options.stored, flagged=options.flagged)
     found["memory"] = meter.memory(stack.usage())
 
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*QUICK, []], metavar="PART")
+    known = [*QUICK, *LONG]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(known))
+    parser.add_argument("--full", action="store_true", help=f"also {', '.join(LONG)}")
     parser.add_argument("--payouts", type=int, default=10_000, help="payouts of one throughput run")
     parser.add_argument("--repeats", type=int, default=3, help="throughput runs")
     parser.add_argument("--limit-payouts", type=int, default=10_000)
@@ -75,7 +92,13 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--posts", type=int, default=200, help="POSTs of a burst")
     parser.add_argument("--batches-per-s", type=float, default=8.0, help="of paced arrival")
     parser.add_argument("--seconds", type=float, default=30.0, help="of paced arrival")
-    return parser.parse_args(words)
+    parser.add_argument("--stored", type=int, default=1_000_000, help="payouts of growth, console")
+    parser.add_argument("--flagged", type=int, default=20_000, help="cases of console")
+    parser.add_argument("--logs", type=Path, help="directory that keeps what the processes wrote")
+    options = parser.parse_args(words)
+    if unknown := set(options.parts) - set(known):
+        parser.error(f"there is no part {min(unknown)!r}; there are {', '.join(known)}")
+    return options
 
 
 def _interrupt(number: int, _frame: object) -> None:

@@ -69,9 +69,7 @@ async def _paced(http: aiohttp.ClientSession, load: Load, rate_per_s: float) -> 
         await asyncio.sleep(due_at - time.time())
         return await _post(http, reference, body, due_at)
 
-    return list(
-        await asyncio.gather(*(at(n, *one) for n, one in enumerate(load.bodies)))
-    )
+    return list(await asyncio.gather(*(at(n, *one) for n, one in enumerate(load.bodies))))
 
 
 async def _post(

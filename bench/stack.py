@@ -128,15 +128,20 @@ def servers(home: Path) -> Iterator[embedded.Servers]:
 
 
 @contextlib.contextmanager
-def platform(say: Callable[[str], None], **variables: str) -> Iterator[Stack]:
-    """Start everything and yield it; `variables` are added to the processes' environment."""
+def platform(
+    say: Callable[[str], None], *, logs: Path | None = None, **variables: str
+) -> Iterator[Stack]:
+    """Start everything and yield it; `variables` are added to the processes' environment.
+
+    With `logs` what the processes wrote is kept there.
+    """
     started = time.monotonic()
     with directory() as home, servers(home) as found:
         ports = {name: free_port() for name in ("web", "bank", "receiver")}
         bank_url = f"http://127.0.0.1:{ports['bank']}"
         receiver_url = f"http://127.0.0.1:{ports['receiver']}"
         processes = Processes(
-            home / "logs",
+            logs or home / "logs",
             environment(
                 ATLASPAY_HOME=str(home),
                 PORT=str(ports["web"]),

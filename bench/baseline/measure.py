@@ -44,7 +44,7 @@ def measure(stack: Stack, payouts: int, *, batch_size: int = 100) -> dict[str, A
     port = free_port()
     url = sibling(stack.database_url, DATABASE)
     processes = Processes(
-        stack.home / "logs" / "baseline",
+        stack.processes.logs / "baseline",
         environment(
             DATABASE_URL=url,
             REDIS_URL=stack.processes.environment["REDIS_URL"],

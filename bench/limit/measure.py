@@ -16,7 +16,7 @@ CHUNK = 500
 _AVAILABLE = f"partner:{rows.PARTNER}:available:EUR"
 _RESERVED = f"partner:{rows.PARTNER}:reserved:EUR"
 _RESERVE = {"kind": "payouts.reserved", "debit": _AVAILABLE, "credit": _RESERVED}
-_SETTLED = {"kind": "payouts.settled", "debit": _RESERVED, "credit": "rail:sepa_inst:cash:EUR"}
+_SETTLED = {"kind": "payouts.settled", "debit": _RESERVED, "credit": "bank:sandbox:cash:EUR"}
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 

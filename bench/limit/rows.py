@@ -26,12 +26,14 @@ VALUES ('{ENDPOINT}', '{PARTNER}', 'http://127.0.0.1/', '', '{{}}', 'enabled', '
 INSERT INTO ledger_account (name, kind, normal_side, currency, is_guarded) VALUES
     ('partner:{PARTNER}:available:EUR', 'liability', 'credit', 'EUR', true),
     ('partner:{PARTNER}:reserved:EUR', 'liability', 'credit', 'EUR', false),
-    ('rail:sepa_inst:cash:EUR', 'asset', 'debit', 'EUR', false);
+    ('bank:sandbox:cash:EUR', 'asset', 'debit', 'EUR', false)
+    ON CONFLICT (name) DO NOTHING;
 WITH j AS (INSERT INTO ledger_journal (kind, actor, request_id, narration)
            VALUES ('partner.funded', 'system:bench', '', '') RETURNING id)
 INSERT INTO ledger_posting (journal_id, account_id, amount_minor, currency, reference)
 SELECT j.id, a.id, CASE a.kind WHEN 'asset' THEN 1 ELSE -1 END * 10000000000000, 'EUR', 'fund'
-  FROM j, ledger_account a WHERE a.name LIKE '%:cash:%' OR a.name LIKE '%:available:%';
+  FROM j, ledger_account a
+ WHERE a.name IN ('bank:sandbox:cash:EUR', 'partner:{PARTNER}:available:EUR');
 """
 
 COPY_PAYOUTS = """

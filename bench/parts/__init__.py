@@ -1,2 +1,1 @@
-"""The parts of the report; each measures on a running platform and returns JSON values.
-"""
+"""The parts of the report; each measures on a running platform and returns JSON values."""
