@@ -149,7 +149,15 @@ def _seconds(start: datetime | None, end: datetime) -> float | None:
 
 
 def batch_public(batch: "Batch", counters: Counters) -> dict[str, Any]:
-    """Return the batch as partners see it; its status is derived from `counters`, never stored."""
+    """Return the batch as partners see it, with its refused items."""
+    return {**batch_summary(batch, counters), "rejected": batch.rejections}
+
+
+def batch_summary(batch: "Batch", counters: Counters) -> dict[str, Any]:
+    """Return the batch without its refused items, for lists and events, which are small.
+
+    Its status is derived from `counters`, never stored.
+    """
     totals = {status: {"count": 0, "amount_minor": 0} for status in wording.STATES_OF_STATUS}
     for state, (count, amount_minor) in counters.items():
         total = totals[wording.STATUS_OF_STATE[state]]
@@ -170,7 +178,6 @@ def batch_public(batch: "Batch", counters: Counters) -> dict[str, Any]:
         "accepted_count": batch.accepted_count,
         "accepted_minor": batch.accepted_minor,
         "rejected_count": 0 if is_received else batch.item_count - batch.accepted_count,
-        "rejected": batch.rejections,
         "problem": batch.problem,
         "totals": totals,
         "cancelable": is_received
@@ -178,13 +185,6 @@ def batch_public(batch: "Batch", counters: Counters) -> dict[str, Any]:
         "created_at": instant(batch.created_at),
         "completed_at": instant(batch.completed_at),
     }
-
-
-def batch_event_data(batch: "Batch", counters: Counters) -> dict[str, Any]:
-    """Return the batch as events carry it: refused items by number only, since events are small."""
-    shown = batch_public(batch, counters)
-    del shown["rejected"]
-    return shown
 
 
 def batch_status(batch: "Batch", counters: Counters) -> str:

@@ -21,7 +21,7 @@ from payouts.api.openapi import answer_header, header, id_parameter, query_param
 from payouts.api.queries import BatchesQuery, PayoutsQuery, read_query
 from payouts.api.requests import BATCH_BODY, CSV_PARAMETERS
 from payouts.models import Batch, Payout
-from payouts.representation import batch_public, payout_public
+from payouts.representation import batch_public, batch_summary, payout_public
 from payouts.selectors.batches import BatchFilter, batch_of, batches_page, counters_of
 from payouts.selectors.payouts import PayoutFilter, payouts_page
 from payouts.services.cancel import cancel_batch
@@ -90,6 +90,7 @@ class BatchesView(PartnerView):
     @extend_schema(
         operation_id="list_batches",
         summary="List batches",
+        description="Without the refused items of each; those are on the batch itself.",
         tags=["batches"],
         parameters=query_parameters(BatchesQuery),
         responses={200: shape(shapes.BatchPage)},
@@ -105,7 +106,7 @@ class BatchesView(PartnerView):
         )
         page = batches_page(self.partner_id, wanted, cursor=query.cursor, limit=query.limit)
         counters = counters_of([batch.id for batch in page.rows])
-        return page_answer(page, lambda batch: batch_public(batch, counters.get(batch.id, {})))
+        return page_answer(page, lambda batch: batch_summary(batch, counters.get(batch.id, {})))
 
 
 class BatchPreviewView(PartnerView):

@@ -84,7 +84,7 @@ class Totals(msgspec.Struct):
     returned: Total
 
 
-class Batch(msgspec.Struct):
+class BatchListed(msgspec.Struct):
     """A batch. `status` is derived from its payouts; `settled` means all that was asked for."""
 
     id: str
@@ -103,7 +103,6 @@ class Batch(msgspec.Struct):
     accepted_count: int
     accepted_minor: Minor
     rejected_count: int
-    rejected: list[Rejection]
     problem: Annotated[
         dict[str, Any] | None, _about("Why the batch as a whole was refused: code, title, detail.")
     ]
@@ -111,6 +110,12 @@ class Batch(msgspec.Struct):
     cancelable: bool
     created_at: Instant
     completed_at: Instant | None
+
+
+class Batch(BatchListed):
+    """A batch with its refused items."""
+
+    rejected: list[Rejection]
 
 
 class AccountShown(msgspec.Struct):
@@ -222,7 +227,7 @@ class BatchPage(msgspec.Struct):
     """One page of batches, newest first."""
 
     object: Literal["list"]
-    data: list[Batch]
+    data: list[BatchListed]
     has_more: bool
     next_cursor: str | None
 

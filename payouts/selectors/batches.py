@@ -57,9 +57,12 @@ def batch_of(partner_id: str, batch_id: str) -> Batch:
 def batches_page(
     partner_id: str, wanted: BatchFilter, *, cursor: str = "", limit: int = LIMIT_DEFAULT
 ) -> Page[Batch]:
-    """Return one page of a partner's batches, newest first. Raises InvalidRequestError (cursor)."""
+    """Return one page of a partner's batches, newest first, their refused items not loaded.
+
+    Raises InvalidRequestError (cursor).
+    """
     filters = wanted.as_dict()
-    rows = Batch.objects.filter(partner_id=partner_id)
+    rows = Batch.objects.filter(partner_id=partner_id).defer("rejections")
     if before := read_cursor(cursor, "batches", filters):
         rows = rows.filter(id__lt=before)
     if wanted.reference:

@@ -20,7 +20,7 @@ from atlaspay.core.ids import new_id
 from payouts import postings
 from payouts.machine import State
 from payouts.models import Batch, Payout
-from payouts.representation import Counters, batch_event_data
+from payouts.representation import Counters, batch_summary
 from payouts.services.intake_items import Accepted, Judged
 from payouts.services.intake_schema import BatchHeader, fault
 from payouts.services.unit import Work
@@ -66,7 +66,7 @@ def accept(work: Work, batch: Batch, header: BatchHeader, judged: Judged) -> Cou
     batch.rejections = judged.rejections
     counters = {State.SCREENING.value: (batch.accepted_count, batch.accepted_minor)}
     # Before the insert, so that the batch is written with its count of events.
-    work.emit_batch("batch.accepted", batch, batch_event_data(batch, counters))
+    work.emit_batch("batch.accepted", batch, batch_summary(batch, counters))
     work.insert_batch(batch, payouts)
     work.post(postings.RESERVED, postings.reserved(payouts))
     return counters

@@ -15,7 +15,7 @@ from atlaspay.core.crypto import seal, unseal
 from atlaspay.core.errors import InvalidRequestError, ProblemError
 from payouts.models import Batch, BatchUpload
 from payouts.pipeline import TAKE_IN
-from payouts.representation import batch_event_data
+from payouts.representation import batch_summary
 from payouts.services import banking, unit
 from payouts.services.intake_accept import accept
 from payouts.services.intake_items import Judged, judge
@@ -133,7 +133,7 @@ def _end(
     batch.completed_at = work.now
     upload.delete()
     batch.save()
-    work.emit_batch("batch.rejected", batch, batch_event_data(batch, {}))
+    work.emit_batch("batch.rejected", batch, batch_summary(batch, {}))
 
 
 def _place(batch_id: str) -> str:

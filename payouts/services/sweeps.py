@@ -13,7 +13,7 @@ from payouts import postings
 from payouts.machine import FINAL_STATES, State
 from payouts.models import Batch, Payout
 from payouts.rails import failures
-from payouts.representation import batch_public
+from payouts.representation import batch_summary
 from payouts.selectors import counters_of
 from payouts.services import unit
 
@@ -62,7 +62,7 @@ def complete_batches(*, limit: int = CHUNK) -> int:
         for batch in done:
             batch.completed_at = work.now
             work.emit_batch(
-                "batch.completed", batch, batch_public(batch, counters.get(batch.id, {}))
+                "batch.completed", batch, batch_summary(batch, counters.get(batch.id, {}))
             )
     return len(done)
 

@@ -83,6 +83,14 @@ def test_the_list_pages_by_cursor_newest_first(client):
     assert seen == ["b-4", "b-3", "b-2", "b-1", "b-0"]
 
 
+def test_the_list_leaves_refused_items_to_the_batch_itself(client):
+    shown = post(client, batch(item("a"), item("b", 0))).json()
+    (listed,) = client.get("/v1/batches").json()["data"]
+    assert "rejected" not in listed
+    assert listed == {name: value for name, value in shown.items() if name != "rejected"}
+    assert client.get(f"/v1/batches/{shown['id']}").json()["rejected"] == shown["rejected"]
+
+
 def test_filters_narrow_and_bind_the_cursor(client):
     for n in range(3):
         post(client, batch(reference=f"b-{n}"), key=f"k-{n}")

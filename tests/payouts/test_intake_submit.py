@@ -11,7 +11,9 @@ from partners.models import IdempotencyRecord
 from payouts.models import Batch, Payout
 from payouts.selectors.balance import funds_of
 from payouts.services import intake_accept
+from payouts.services.cancel import cancel_batch
 from payouts.services.intake import Sender, submit
+from payouts.services.sweeps import complete_batches
 from payouts.vault import open_account
 from tests.factories import PartnerFactory
 from tests.payouts.intake_bodies import IBAN, OTHER_IBAN, body, item, stored_counts, us_item
@@ -281,3 +283,15 @@ def test_an_account_in_a_country_no_rail_reaches_is_refused(partner):
     assert [(e["pointer"], e["code"]) for e in rejection["errors"]] == [
         ("/payouts/1/recipient/account", "account_country_not_on_rail")
     ]
+
+
+def test_events_stay_small_however_many_items_are_refused(partner):
+    refused = [item(f"r-{n}", 0) for n in range(900)]
+    answer = send(partner, body(item("fine", 1), *refused))
+    assert json.loads(answer.body)["rejected_count"] == 900
+    cancel_batch(partner.id, answer.batch_id)
+    complete_batches()
+    completed = Event.objects.get(type="batch.completed")
+    told = json.loads(bytes(completed.body))["data"]["batch"]
+    assert (told["status"], told["rejected_count"]) == ("canceled", 900)
+    assert "rejected" not in told
