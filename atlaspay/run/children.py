@@ -148,8 +148,9 @@ def _words(code: int) -> str:
 
 
 def _last_line(child: Child) -> str:
-    """Return the last line that this start of the child wrote."""
+    """Return the last line that this start of the child wrote, facts of everyday work left out."""
     with child.log.open("rb") as file:
         file.seek(max(child.log_start, child.log.stat().st_size - 8_192))
-        lines = [line for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "it wrote nothing"
+        lines = file.read().decode(errors="replace").splitlines()
+    telling = [line for line in lines if line.strip() and '"level": "info"' not in line]
+    return telling[-1][:300] if telling else "it gave no reason"

@@ -4,7 +4,7 @@ import csv
 import io
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
@@ -13,13 +13,18 @@ from atlaspay.core.http import session
 from atlaspay.run.errors import RunError
 
 READ_TIMEOUT_S = 30
+PATIENCE_S = 30.0
+PAUSE_S = 0.5
+AGAIN = frozenset({429, 502, 503, 504})
 PAGE = 100
 
 
 class Partner:
     """One API key's view. Raises RunError for answers a demo cannot go on from."""
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    def __init__(self, base_url: str, api_key: str, meanwhile: Callable[[], None]) -> None:
+        """`meanwhile` is called between tries: somebody has to start again what died."""
+        self._meanwhile = meanwhile
         headers = {"Authorization": f"Bearer {api_key}"}
         self._http = session(base_url, headers=headers, read_s=READ_TIMEOUT_S)
 
@@ -60,14 +65,19 @@ class Partner:
             cursor = page[field]
 
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        for _ in range(5):
+        """Call, and again while the platform is away or busy: a write carries its one key."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
             try:
                 answer = self._http.request(method, path, **more)
             except requests.RequestException as error:
-                raise RunError(f"{method} {path}: {type(error).__name__}: {error}") from error
-            if answer.status_code not in {429, 503}:
-                break
-            time.sleep(min(float(answer.headers.get("Retry-After") or 1), 5.0))
+                if time.monotonic() > deadline:
+                    raise RunError(f"{method} {path}: {type(error).__name__}: {error}") from error
+            else:
+                if answer.status_code not in AGAIN or time.monotonic() > deadline:
+                    break
+            self._meanwhile()
+            time.sleep(PAUSE_S)
         if not answer.ok:
             raise RunError(
                 f"{method} {path} was answered {answer.status_code}: {answer.text[:500]}"

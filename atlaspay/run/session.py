@@ -60,7 +60,7 @@ class Session:
 
     def partner(self) -> Partner:
         """Return the demo partner's client."""
-        return Partner(self.base_url, self.credentials["api_key"])
+        return Partner(self.base_url, self.credentials["api_key"], self.watch)
 
     def bank(self) -> BoundSession:
         """Return a session for the sandbox bank's control plane."""

@@ -8,6 +8,7 @@ from rich.table import Table
 from atlaspay.core.money import display
 
 STATUSES = ("queued", "in_review", "processing", "settled", "failed", "canceled", "returned")
+ALWAYS = frozenset({"queued", "processing", "settled", "failed"})
 STYLES = {"settled": "green", "failed": "red", "in_review": "yellow", "returned": "magenta"}
 
 
@@ -16,9 +17,10 @@ def render(
 ) -> Table:
     """Return the table for batches as the API shows them and the receiver's counters."""
     table = Table(title=f"AtlasPay - {elapsed_s:.0f} s", caption=webhook_line(stats))
-    table.add_column("batch")
+    table.add_column("batch", no_wrap=True, overflow="ellipsis")
     table.add_column("status")
-    for status in STATUSES:
+    statuses = [status for status in STATUSES if status in ALWAYS or _count(batches, status)]
+    for status in statuses:
         table.add_column(status.replace("_", " "), justify="right", style=STYLES.get(status, ""))
     table.add_column("settled sum", justify="right")
     for batch in batches:
@@ -27,7 +29,7 @@ def render(
         table.add_row(
             batch["reference"],
             batch["status"].replace("_", " "),
-            *(str(totals.get(status, {}).get("count", 0) or "-") for status in STATUSES),
+            *(str(totals.get(status, {}).get("count", 0) or "-") for status in statuses),
             display(settled, batch["currency"]),
         )
     return table
@@ -35,10 +37,7 @@ def render(
 
 def plain_line(batches: Sequence[Mapping[str, Any]], stats: Mapping[str, Any]) -> str:
     """Return the same in one line, for where there is no terminal."""
-    sums = {
-        status: sum(batch["totals"].get(status, {}).get("count", 0) for batch in batches)
-        for status in STATUSES
-    }
+    sums = {status: _count(batches, status) for status in STATUSES}
     shown = ", ".join(f"{count} {status}" for status, count in sums.items() if count)
     return f"{shown or 'nothing yet'}; {webhook_line(stats)}"
 
@@ -48,3 +47,8 @@ def webhook_line(stats: Mapping[str, Any]) -> str:
     wrong = stats.get("invalid", 0)
     shown = f"webhooks: {stats.get('valid', 0)} verified"
     return f"{shown}, {wrong} with a wrong signature" if wrong else shown
+
+
+def _count(batches: Sequence[Mapping[str, Any]], status: str) -> int:
+    """Return how many payouts of all batches have a status."""
+    return sum(int(batch["totals"].get(status, {}).get("count", 0)) for batch in batches)

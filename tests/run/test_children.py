@@ -65,7 +65,7 @@ def test_process_that_dies_is_started_again(
     os.killpg(first, signal.SIGKILL)
     _await(lambda: children.watch() or len(pids.read_text().split()) == 2)
     assert said == [
-        "worker ended by itself (signal SIGKILL): it wrote nothing; starting it again (1 of 5)"
+        "worker ended by itself (signal SIGKILL): it gave no reason; starting it again (1 of 5)"
     ]
     assert children.restarts() == {"worker": 1}
     assert children.stop()
