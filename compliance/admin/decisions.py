@@ -106,11 +106,14 @@ class DecisionAdmin(ReadOnlyAdmin):
             "heading": f"Receipt {obj.position}",
             "badges": console.toned(obj.kind, obj.get_kind_display(), KIND_TONES),
             "summary": format_html(
-                "{} by {} {}", obj.get_kind_display(), obj.actor, console.when(obj.decided_at)
+                "{} by {}, {}",
+                obj.get_kind_display(),
+                console.actor(obj.actor),
+                console.when(obj.decided_at),
             ),
             "facts": [
-                Fact("Payout", console.link(obj.payout)),
-                Fact("Case", console.id_link("compliance_case", obj.case_id, obj.case_id)),
+                Fact("Payout", console.link(obj.payout, obj.payout.reference)),
+                Fact("Case", console.id_link("compliance_case", obj.case_id, "Open the case")),
                 Fact("Reason", REASONS.get(obj.reason_code, obj.reason_code)),
                 Fact("Policy", obj.policy_id),
                 Fact("Request", console.code(obj.request_id)),
@@ -135,7 +138,7 @@ def _difference(decision: Decision) -> Table:
         ]
         for name in sorted({*before, *after})
     ]
-    return Table("The payout before and after", ["", "Before", "After"], rows)
+    return Table("The payout before and after", ["Field", "Before", "After"], rows)
 
 
 def _findings(decision: Decision) -> Table:
@@ -152,8 +155,10 @@ def _findings(decision: Decision) -> Table:
 
 def _known(decision: Decision) -> Table:
     facts = decision.evidence.get("facts", {})
-    rows = [[name.replace("_", " "), _shown(value)] for name, value in facts.items()]
-    return Table("Facts as frozen then", ["", ""], rows, note=decision.evidence.get("lists", ""))
+    rows = [[name.replace("_", " "), _shown(value)] for name, value in sorted(facts.items())]
+    return Table(
+        "Facts as frozen then", ["Fact", "Value"], rows, note=decision.evidence.get("lists", "")
+    )
 
 
 def _shown(value: object) -> object:

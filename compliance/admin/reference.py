@@ -180,6 +180,11 @@ class ScreeningRunAdmin(ReadOnlyAdmin):
                     rows,
                     empty="No rule had anything to say.",
                 ),
-                Table("Facts kept", ["", ""], facts, empty="Nothing beyond the payout's own data."),
+                Table(
+                    "Facts kept",
+                    ["Fact", "Value"],
+                    facts,
+                    empty="Nothing beyond the payout's own data.",
+                ),
             ],
         }
