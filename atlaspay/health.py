@@ -201,7 +201,7 @@ def _rail_gauges() -> Iterator[Metric]:
             ("breaker_closed", "1 while the circuit breaker lets calls through"),
         )
     )
-    for throttle, names in banking.lanes():
+    for throttle, names in banking.lanes("submit"):
         seen, label = throttle.snapshot(), ["+".join(names)]
         rate.add_metric(label, seen.rate)
         in_flight.add_metric(label, seen.in_flight)

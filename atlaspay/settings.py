@@ -278,9 +278,14 @@ SANDBOX_BANK_URL = env.text(
 SANDBOX_BANK_API_KEY = env.text("SANDBOX_BANK_API_KEY", "sandbox-bank-demo-key")
 SANDBOX_BANK_WEBHOOK_SECRET = env.text(
     "SANDBOX_BANK_WEBHOOK_SECRET",
-    "whsec_" + base64.b64encode(b"atlaspay sandbox bank secret 01").decode(),
+    # The sandbox bank's own default, so that two terminals started by hand agree.
+    "whsec_" + base64.b64encode(b"sandbox-bank-demo-secret-not-for-production").decode(),
 )
 SANDBOX_ENABLED = env.flag("ATLASPAY_SANDBOX", default=not IS_PRODUCTION)
+if IS_PRODUCTION and SANDBOX_ENABLED:
+    for _name in ("SANDBOX_BANK_API_KEY", "SANDBOX_BANK_WEBHOOK_SECRET"):
+        if not env.text(_name):
+            env.fail(f"{_name} must be set where ATLASPAY_SANDBOX=1 runs in production")
 ATLASPAY_BANK_IN_FLIGHT = env.integer("ATLASPAY_BANK_IN_FLIGHT", 200, low=1, high=5000)
 ATLASPAY_BANK_RATE_START = env.integer("ATLASPAY_BANK_RATE_START", 500, low=1)
 ATLASPAY_BANK_RATE_MAX = env.integer("ATLASPAY_BANK_RATE_MAX", 5000, low=1)

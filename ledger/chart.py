@@ -4,8 +4,8 @@ stay inside.
     partner:<id>:available:<CCY>    liability, guarded   what the partner may still spend
     partner:<id>:reserved:<CCY>     liability            set aside for payouts that are not sent yet
     partner:<id>:in_transit:<CCY>   liability            with the bank, outcome not final
-    rail:<rail>:cash:<CCY>          asset                our money at the bank behind the rail
-    rail:<rail>:suspense:<CCY>      asset                bank movements nobody has explained yet
+    bank:<provider>:cash:<CCY>      asset                our money at a bank, for all its rails
+    bank:<provider>:suspense:<CCY>  asset                bank movements nobody has explained yet
 
 Money comes in: Dr cash, Cr available. Submitted: Dr available, Cr reserved. Sent: Dr reserved, Cr
 in_transit. Settled: Dr in_transit (reserved, where the bank settled at once), Cr cash. Returned:
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from atlaspay.core.money import exponent
 from ledger.errors import UnknownAccountError
 
-_NAME = re.compile(r"^(partner|rail):([A-Za-z0-9_.-]{1,48}):([a-z_]{1,16}):([A-Z]{3})$")
+_NAME = re.compile(r"^(partner|bank):([A-Za-z0-9_.-]{1,48}):([a-z_]{1,16}):([A-Z]{3})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ _ROLES = {
     ("partner", "available"): ("liability", "credit", True),
     ("partner", "reserved"): ("liability", "credit", False),
     ("partner", "in_transit"): ("liability", "credit", False),
-    ("rail", "cash"): ("asset", "debit", False),
-    ("rail", "suspense"): ("asset", "debit", False),
+    ("bank", "cash"): ("asset", "debit", False),
+    ("bank", "suspense"): ("asset", "debit", False),
 }
 
 
@@ -61,14 +61,14 @@ def partner_prefix(partner_id: str) -> str:
     return f"partner:{partner_id}:"
 
 
-def rail_cash(rail: str, currency: str) -> str:
-    """Return the account of our money behind a rail."""
-    return f"rail:{rail}:cash:{currency}"
+def bank_cash(provider: str, currency: str) -> str:
+    """Return the account of our money at a bank; its rails all draw on it."""
+    return f"bank:{provider}:cash:{currency}"
 
 
-def rail_suspense(rail: str, currency: str) -> str:
-    """Return the account of unexplained bank movements of a rail."""
-    return f"rail:{rail}:suspense:{currency}"
+def bank_suspense(provider: str, currency: str) -> str:
+    """Return the account of a bank's unexplained movements."""
+    return f"bank:{provider}:suspense:{currency}"
 
 
 def spec_of(name: str) -> AccountSpec:

@@ -83,13 +83,13 @@ class PayoutMachine(models.Model):
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **more: Any) -> Self:
         """Build a fully loaded row without the model's `__init__`, which is most of a load's cost.
 
         Nothing listens to this model's init signals; rows with deferred fields take the usual way.
         """
         if len(values) != len(cls._meta.concrete_fields):
-            return super().from_db(db, field_names, values)
+            return super().from_db(db, field_names, values, **more)
         made = cls.__new__(cls)
         made.__dict__.update(zip(field_names, values, strict=True))
         made._state = ModelState()

@@ -75,19 +75,19 @@ def back_to_reserved(payout: Payout) -> tuple[Line, Line]:
     )
 
 
-def settled(payout: Payout, from_state: str) -> tuple[Line, Line]:
+def settled(payout: Payout, from_state: str, provider: str) -> tuple[Line, Line]:
     """Settled: from where the state held it -> out of our account at the bank."""
     return _move(
         payout,
         _holding(payout, from_state),
-        chart.rail_cash(payout.rail, payout.currency),
+        chart.bank_cash(provider, payout.currency),
         payout.amount_minor,
     )
 
 
-def returned(payout: Payout, came_back: Return) -> tuple[Line, Line]:
+def returned(payout: Payout, came_back: Return, provider: str) -> tuple[Line, Line]:
     """Returned, in full or in part: our account at the bank -> available."""
     available = chart.partner_available(payout.partner_id, payout.currency)
     return _move(
-        payout, chart.rail_cash(came_back.rail, payout.currency), available, came_back.amount_minor
+        payout, chart.bank_cash(provider, payout.currency), available, came_back.amount_minor
     )

@@ -5,6 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from atlaspay.core.context import set_fields
+from atlaspay.core.errors import NotFoundError, PayloadTooLargeError
 from payouts.services import banking, callbacks
 
 MAX_BODY = 64 * 1024
@@ -15,9 +16,9 @@ MAX_BODY = 64 * 1024
 def receive(request: HttpRequest, provider: str) -> HttpResponse:
     """Store one message of a provider; unknown providers are 404, bodies over 64 KiB 413."""
     if provider not in banking.providers():
-        return JsonResponse({"detail": "No such provider."}, status=404)
+        raise NotFoundError("No bank of this name calls here.")
     if int(request.headers.get("content-length") or 0) > MAX_BODY or len(request.body) > MAX_BODY:
-        return JsonResponse({"detail": "The body is too large."}, status=413)
+        raise PayloadTooLargeError(f"A callback has at most {MAX_BODY} bytes.")
     set_fields(actor=f"bank:{provider}")
     headers = {name.lower(): value for name, value in request.headers.items()}
     is_new = callbacks.store(provider, headers, request.body)

@@ -1,4 +1,4 @@
-"""The rails of this installation, built once a process from the settings, and which a payout takes."""
+"""The rails of this installation, built once a process, and which of them a payout takes."""
 
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ from atlaspay.core import redis
 from payouts.models import Attempt, Payout, RailState
 from payouts.rails import registry, routing
 from payouts.rails.base import Capabilities, Rail
-from payouts.rails.throttle import Limits, Throttle
+from payouts.rails.throttle import EndpointClass, Limits, Throttle
 
 
 @lru_cache(maxsize=1)
@@ -41,9 +41,12 @@ def providers() -> frozenset[str]:
     return frozenset(provider for provider, _ in rails().lanes)
 
 
-@lru_cache(maxsize=1)
-def lanes() -> tuple[tuple[Throttle, tuple[str, ...]], ...]:
-    """Return each provider credential's throttle with the rails that share it."""
+@lru_cache(maxsize=2)
+def lanes(endpoint_class: EndpointClass) -> tuple[tuple[Throttle, tuple[str, ...]], ...]:
+    """Return each bank credential's budget for one class of calls, with the rails that share it.
+
+    Look-ups have a bucket of their own and share the breaker of the submits.
+    """
     limits = Limits(
         in_flight=settings.ATLASPAY_BANK_IN_FLIGHT,
         start_rate=min(settings.ATLASPAY_BANK_RATE_START, settings.ATLASPAY_BANK_RATE_MAX),
@@ -55,7 +58,7 @@ def lanes() -> tuple[tuple[Throttle, tuple[str, ...]], ...]:
                 redis.client(),
                 provider=provider,
                 credential=credential,
-                endpoint_class="submit",
+                endpoint_class=endpoint_class,
                 limits=limits,
             ),
             names,

@@ -84,7 +84,8 @@ def process(*, limit: int = CHUNK) -> int:
         hints = {row.id: _read(row) for row in rows}
         wanted = {hint.end_to_end_id for found in hints.values() for hint in found}
         attempts = {
-            (a.rail, a.end_to_end_id): a for a in Attempt.objects.filter(end_to_end_id__in=wanted)
+            (a.rail, a.end_to_end_id): a
+            for a in Attempt.objects.filter(end_to_end_id__in=wanted).select_related("payout")
         }
         answers: dict[str, settlement.Answer] = {}
         returned: dict[str, tuple[base.ReturnHint, ...]] = {}
@@ -98,6 +99,9 @@ def process(*, limit: int = CHUNK) -> int:
                     continue
                 row.attempt = attempt
                 row.state = BankCallback.State.APPLIED
+                if not _fits(row, hint, attempt):
+                    ask.add(attempt.payout_id)
+                    continue
                 if hint.outcome is not None:
                     answers[f"{row.id}:{attempt.id}"] = settlement.Answer(
                         attempt.payout_id, attempt.id, hint.outcome
@@ -127,6 +131,18 @@ def _book(returned: Mapping[str, tuple[base.ReturnHint, ...]], ask: set[str]) ->
     )
 
 
+def _fits(row: BankCallback, hint: base.Hint, attempt: Attempt) -> bool:
+    """Say whether the message speaks of the money we sent; if not it is believed in nothing."""
+    payout = attempt.payout
+    said = (hint.amount_minor, hint.currency)
+    if said in ((None, ""), (payout.amount_minor, payout.currency)):
+        return True
+    row.state = BankCallback.State.IGNORED
+    row.detail = f"the bank says {said[0]} {said[1]}, we sent {payout.amount_minor}"[:300]
+    log.error("callback.amount_differs", extra={"callback": row.id, "payout": payout.id})
+    return False
+
+
 def _ask_soon(payout_ids: set[str]) -> None:
     if not payout_ids:
         return
@@ -140,8 +156,10 @@ def _ask_soon(payout_ids: set[str]) -> None:
 def _read(row: BankCallback) -> list[base.Hint]:
     try:
         raw = unseal(row.body_sealed, place=_place(row.id))
-        return banking.rails().of_provider(row.rail)[0].parse_callback(
-            row.headers, raw, received_at=row.received_at
+        return (
+            banking.rails()
+            .of_provider(row.rail)[0]
+            .parse_callback(row.headers, raw, received_at=row.received_at)
         )
     except base.BadSignatureError as error:
         row.state = BankCallback.State.REFUSED

@@ -198,7 +198,7 @@ def run(*, slice_s: float = 5.0) -> int:
     lease ends and the bank is asked.
     """
     absorbed = 0
-    for throttle, rails in banking.lanes():
+    for throttle, rails in banking.lanes("submit"):
         running = [name for name in rails if not rails_control.is_paused(name)]
         if running:
             absorbed += _run_lane(throttle, running, slice_s)

@@ -14,7 +14,8 @@ from atlaspay.core.money import EXPONENTS, MAX_MINOR, display, exponent
 from ledger import chart, selectors
 from ledger.services import Line, lock_accounts, post
 from partners.models import Partner
-from payouts.rails.registry import RAIL_NAMES
+from payouts.rails.registry import RAIL_NAMES, UnknownRailError
+from payouts.services import banking
 
 FUNDED = "partners.funded"
 HOME_RAILS = {"EUR": "sepa_inst", "USD": "rtp", "GBP": "fps"}
@@ -56,7 +57,7 @@ def fund_partner(
     reference: str = "",
     narration: str = "",
 ) -> Funding:
-    """Book `amount_minor` as received for a partner: Dr rail cash, Cr available.
+    """Book `amount_minor` as received for a partner: Dr bank cash, Cr available.
 
     `reference` is the bank's for the incoming money; given one, repeating is refused, so that the
     same money is never booked twice. Locks the partner's available account.
@@ -71,6 +72,7 @@ def fund_partner(
         raise InvalidRequestError("The amount must be above zero and at most 2^53 - 1 minor units.")
     reference = reference or new_id("fd")
     available = chart.partner_available(partner_id, currency)
+    cash = chart.bank_cash(_provider(rail), currency)
     with transaction.atomic():
         if not Partner.objects.filter(id=partner_id).exists():
             raise NotFoundError(f"There is no partner {partner_id!r}.")
@@ -85,9 +87,16 @@ def fund_partner(
         journal_id = post(
             FUNDED,
             [
-                Line(chart.rail_cash(rail, currency), amount_minor, currency, reference),
+                Line(cash, amount_minor, currency, reference),
                 Line(available, -amount_minor, currency, reference),
             ],
             narration=narration,
         )
     return Funding(journal_id, reference, rail, amount_minor, currency, before + amount_minor)
+
+
+def _provider(rail: str) -> str:
+    try:
+        return banking.rail(rail).provider
+    except UnknownRailError as error:
+        raise InvalidRequestError(str(error)) from None

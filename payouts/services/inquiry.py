@@ -9,17 +9,24 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from atlaspay.core import fanout
 from payouts import writes
 from payouts.machine import State
 from payouts.models import Attempt, Payout
 from payouts.rails import base
+from payouts.rails.registry import RAIL_NAMES
+from payouts.rails.throttle import Throttle
 from payouts.services import banking, rails_control, settlement, unit
 from payouts.services.dispatch import order_of
 
 CHUNK = 100
 THREADS = 8
+TOO_MANY = 429
 LEASE = timedelta(seconds=60)
 _OPEN = [Attempt.State.SENDING, Attempt.State.UNKNOWN, Attempt.State.ACCEPTED]
 
@@ -28,14 +35,23 @@ def run(state: State, *, limit: int = CHUNK) -> int:
     """Ask about due payouts in SENDING (outcome unknown, or lease lost) or SENT (no callback yet);
     return how many.
     """
-    claimed = _claim(state, limit)
-    if not claimed:
+    return sum(_ask(throttle, rails, state, limit) for throttle, rails in banking.lanes("lookup"))
+
+
+def _ask(throttle: Throttle, rails: Sequence[str], state: State, limit: int) -> int:
+    wanted = _due(state, rails, Now())[:limit].count()
+    grant = throttle.take(wanted)
+    if not grant.granted:
         return 0
-    orders = {attempt.id: order_of(payout, attempt) for payout, attempt in claimed}
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry") as pool:
-        outcomes = list(
-            pool.map(lambda a: banking.rail(a.rail).lookup(orders[a.id]), [a for _, a in claimed])
-        )
+    try:
+        claimed = _claim(state, grant.granted, rails)
+        orders = {attempt.id: order_of(payout, attempt) for payout, attempt in claimed}
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry") as pool:
+            asked = [attempt for _, attempt in claimed]
+            outcomes = list(pool.map(lambda a: banking.rail(a.rail).lookup(orders[a.id]), asked))
+    finally:
+        throttle.release(grant.granted)
+    _steer(throttle, outcomes)
     answers = [
         settlement.Answer(payout.id, attempt.id, outcome)
         for (payout, attempt), outcome in zip(claimed, outcomes, strict=True)
@@ -45,11 +61,29 @@ def run(state: State, *, limit: int = CHUNK) -> int:
     return len(claimed)
 
 
-def _claim(state: State, limit: int) -> list[tuple[Payout, Attempt]]:
+def _steer(throttle: Throttle, outcomes: Sequence[base.Outcome]) -> None:
+    """Tell the budget what look-ups came to; a refused one is `Unknown` with the bank's status."""
+    silent = [o for o in outcomes if isinstance(o, base.Unknown | base.Unavailable)]
+    limited = [o for o in silent if o.http_status == TOO_MANY]
+    throttle.report(
+        successes=len(outcomes) - len(silent),
+        limited=len(limited),
+        retry_after_s=max((o.retry_after_s or 0.0 for o in limited), default=0.0) or None,
+        errors=len(silent) - len(limited),
+    )
+
+
+def _due(state: State, rails: Sequence[str], now: Any) -> QuerySet[Payout]:
+    return Payout.objects.filter(state=state, due_at__lte=now, rail__in=rails).order_by(
+        "due_at", "id"
+    )
+
+
+def _claim(
+    state: State, limit: int, rails: Sequence[str] = RAIL_NAMES
+) -> list[tuple[Payout, Attempt]]:
     with unit.open(reason="inquiry") as work:
-        due = Payout.objects.filter(state=state, due_at__lte=work.now).order_by("due_at", "id")[
-            :limit
-        ]
+        due = _due(state, rails, work.now)[:limit]
         payouts = {p.id: p for p in work.claim(due)}
         attempts = list(Attempt.objects.filter(payout_id__in=payouts, state__in=_OPEN))
         for attempt in attempts:

@@ -12,6 +12,7 @@ from payouts.rails import codes, failures
 from payouts.rails.base import ReturnHint
 from payouts.representation import instant
 from payouts.services import unit
+from payouts.services.banking import rail
 from payouts.services.unit import Work
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def _book(work: Work, payout: Payout, hint: ReturnHint) -> int:
         payout.failure_code = canonical
         payout.failure_message = failures.explain(canonical).message
         payout.bank_code = hint.bank_code
-    work.post(postings.RETURNED, postings.returned(payout, came_back))
+    work.post(postings.RETURNED, postings.returned(payout, came_back, rail(payout.rail).provider))
     work.emit("payout.returned", payout, **{"return": return_public(came_back)})
     return 1
 

@@ -21,7 +21,7 @@ from payouts.machine import Stage, State
 from payouts.models import Attempt, Payout
 from payouts.rails import base, failures
 from payouts.services import unit
-from payouts.services.banking import next_rail
+from payouts.services.banking import next_rail, rail
 from payouts.services.returns import apply_returns
 from payouts.services.unit import Work
 
@@ -162,7 +162,7 @@ def _settle(work: Work, payout: Payout, attempt: Attempt) -> None:
     payout.settle()
     _release_lease(payout)
     payout.bank_code = ""
-    work.post(postings.SETTLED, postings.settled(payout, held_as))
+    work.post(postings.SETTLED, postings.settled(payout, held_as, rail(payout.rail).provider))
     work.emit("payout.settled", payout)
 
 

@@ -1,12 +1,12 @@
 """The accounts and moves that the ledger's tests share."""
 
-from ledger.chart import partner_available, partner_in_transit, partner_reserved, rail_cash
+from ledger.chart import bank_cash, partner_available, partner_in_transit, partner_reserved
 from ledger.services import Line
 
 AVAILABLE = partner_available("pt_a", "EUR")
 RESERVED = partner_reserved("pt_a", "EUR")
 IN_TRANSIT = partner_in_transit("pt_a", "EUR")
-CASH = rail_cash("sepa_inst", "EUR")
+CASH = bank_cash("sandbox", "EUR")
 
 
 def move(debit: str, credit: str, amount_minor: int, reference: str) -> list[Line]:

@@ -130,5 +130,5 @@ def test_the_same_account_is_made_once_by_many():
             post("fund", move(CASH, AVAILABLE, 1, "fd1"))
 
     together(*[work] * 8)
-    assert list(Account.objects.values_list("name", flat=True)) == [AVAILABLE, CASH]
+    assert list(Account.objects.values_list("name", flat=True)) == [CASH, AVAILABLE]
     assert selectors.balance(AVAILABLE) == 8

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import checks, selectors
-from ledger.chart import partner_available, partner_in_transit, partner_reserved, rail_cash
+from ledger.chart import bank_cash, partner_available, partner_in_transit, partner_reserved
 from ledger.models import Journal
 from ledger.services import InsufficientFundsError, JournalDraft, Line, post_all
 
@@ -42,7 +42,7 @@ walks = st.lists(st.lists(move, min_size=1, max_size=4), max_size=12)
 
 def account(role: str, partner: str, currency: str) -> str:
     if role == CASH:
-        return rail_cash("rtp", currency)
+        return bank_cash("sandbox", currency)
     return NAMES[role](partner, currency)
 
 
@@ -71,7 +71,7 @@ def test_the_books_agree_with_plain_sums(walk):
                     )
                 )
                 for name, change in ((debit, amount), (credit, -amount)):
-                    after[name] += change if name.startswith("rail:") else -change
+                    after[name] += change if name.startswith("bank:") else -change
             overdrawn = any(v < 0 for name, v in after.items() if ":available:" in name)
             try:
                 with transaction.atomic():
@@ -82,7 +82,7 @@ def test_the_books_agree_with_plain_sums(walk):
                 assert not overdrawn
                 expected, posted = after, posted + len(drafts)
 
-        held = selectors.balances("partner:") | selectors.balances("rail:")
+        held = selectors.balances("partner:") | selectors.balances("bank:")
         assert held == {name: expected[name] for name in held}
         assert {name for name, v in expected.items() if v} <= held.keys()
         assert Journal.objects.count() == posted

@@ -5,7 +5,7 @@ from django.db import transaction
 
 from atlaspay.core import context
 from ledger import selectors
-from ledger.chart import partner_available, partner_prefix, rail_cash
+from ledger.chart import bank_cash, partner_available, partner_prefix
 from ledger.errors import LedgerError, UnbalancedJournalError, UnknownAccountError
 from ledger.models import Journal, Posting
 from ledger.selectors import Totals
@@ -51,7 +51,7 @@ def test_a_payout_from_funding_to_return_leaves_the_money_where_it_belongs():
 
 def test_currencies_never_mix():
     post("fund", move(CASH, AVAILABLE, 100, "fd1"))
-    yen = Line(rail_cash("rtp", "JPY"), 5_000, "JPY", "fd2")
+    yen = Line(bank_cash("sandbox", "JPY"), 5_000, "JPY", "fd2")
     post("fund", [yen, Line(partner_available("pt_a", "JPY"), -5_000, "JPY", "fd2")])
 
     assert selectors.trial_balance() == {"EUR": Totals(100, 100), "JPY": Totals(5_000, 5_000)}

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from atlaspay.core import clock
 from atlaspay.core.errors import ConflictError, InvalidRequestError, NotFoundError
 from ledger import selectors
-from ledger.chart import partner_available, rail_cash
+from ledger.chart import bank_cash, partner_available
 from ledger.models import Journal
 from partners import auth
 from partners.models import ApiKey, Partner, Scope
@@ -162,7 +162,7 @@ def test_commands_make_a_partner_with_a_key_and_money():
         "sepa_inst",
     )
     assert selectors.balance(partner_available(partner["id"], "EUR")) == 2500_05
-    assert selectors.balance(rail_cash("sepa_inst", "EUR")) == 2500_05
+    assert selectors.balance(bank_cash("sandbox", "EUR")) == 2500_05
     assert Journal.objects.get().actor == "system:fund_partner"
 
     rotated = run("issue_api_key", rotate=key["id"])

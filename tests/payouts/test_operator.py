@@ -28,7 +28,7 @@ def unknown():
 
 
 def cash():
-    return balance(chart.rail_cash("sepa_inst", "EUR"))
+    return balance(chart.bank_cash("sandbox", "EUR"))
 
 
 def test_paid_by_hand_settles_and_keeps_the_evidence(unknown):

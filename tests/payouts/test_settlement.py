@@ -37,7 +37,7 @@ def books(partner, currency="EUR", rail="sepa_inst"):
         balance(chart.partner_available(partner.id, currency)),
         balance(chart.partner_reserved(partner.id, currency)),
         balance(chart.partner_in_transit(partner.id, currency)),
-        balance(chart.rail_cash(rail, currency)),
+        balance(chart.bank_cash("sandbox", currency)),
     )
 
 

@@ -267,7 +267,7 @@ class Walk(RuleBasedStateMachine):
             elif payout.state in ("settled", "returned"):
                 gone += payout.amount_minor - payout.returned_minor
         assert (reserved, in_transit) == (held["reserved"], held["in_transit"])
-        assert balance(chart.rail_cash("sepa_inst", "EUR")) == FUNDS - gone
+        assert balance(chart.bank_cash("sandbox", "EUR")) == FUNDS - gone
 
     @invariant()
     def history_explains_every_state(self) -> None:

@@ -97,7 +97,7 @@ def test_the_answer_and_the_callback_settle_once():
             lambda: settlement.apply([settlement.Answer(*ids, base.Settled())], reason="poll"),
         )
         assert event_types(sent.payout) == ["payout.settled"]
-        assert balance(chart.rail_cash("sepa_inst", "EUR")) == 1_000 - 100 * (number + 1)
+        assert balance(chart.bank_cash("sandbox", "EUR")) == 1_000 - 100 * (number + 1)
 
 
 def test_large_overlapping_answers_do_not_deadlock():
@@ -177,4 +177,4 @@ def test_a_zombie_sender_cannot_undo_what_was_found_out():
         reason="late",
     )
     assert fresh(sent.payout).state == State.SETTLED
-    assert balance(chart.rail_cash("sepa_inst", "EUR")) == 900
+    assert balance(chart.bank_cash("sandbox", "EUR")) == 900
