@@ -31,6 +31,8 @@ def follow_to_the_end(
     """
     partner = running.partner()
     wanted = {row["reference"]: expected_end(dict(row)) for row in rows}
+    longest_s = max(end.needs_seconds for end in wanted.values())
+    longest_s += MARGIN_S if longest_s else 0
     advanced_s = 0
     settled_down_at = 0.0
     last = ""
@@ -47,10 +49,14 @@ def follow_to_the_end(
             for payout in payouts
             if not _has_ended(payout, wanted[payout["reference"]])
         ]
-        if not open_ or time.monotonic() - began > ENDS_PATIENCE_S:
+        is_quiet = time.monotonic() > settled_down_at
+        if not open_ and advanced_s >= longest_s and is_quiet:
             break
-        needed_s = _next_jump(open_, advanced_s)
-        if needed_s and time.monotonic() > settled_down_at:
+        if time.monotonic() - began > ENDS_PATIENCE_S:
+            break
+        # Once all have ended the last day is played too: the second return of a pair comes then.
+        needed_s = _next_jump(open_, advanced_s) if open_ else longest_s
+        if needed_s > advanced_s and is_quiet:
             _advance(running, needed_s - advanced_s)
             advanced_s = needed_s
             settled_down_at = time.monotonic() + JUMP_PAUSE_S
