@@ -12,9 +12,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connections
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from atlaspay.core import context, fanout
@@ -70,8 +72,15 @@ def order_of(payout: Payout, attempt: Attempt) -> base.Order:
 
 def due(rails: Sequence[str], limit: int) -> int:
     """Return how many payouts of these rails are due, counting to `limit`; locks nothing."""
-    waiting = Payout.objects.filter(state=State.QUEUED, due_at__lte=Now(), rail__in=rails)
-    return waiting.order_by("deadline_at", "id")[:limit].count()
+    return _waiting(rails, Now())[:limit].count()
+
+
+def _waiting(rails: Sequence[str], now: Any) -> QuerySet[Payout]:
+    return (
+        Payout.objects.filter(state=State.QUEUED, due_at__lte=now, rail__in=rails)
+        .exclude(partner__status=Partner.Status.PAUSED)
+        .order_by("deadline_at", "id")
+    )
 
 
 def claim(rails: Sequence[str], limit: int) -> list[Sending]:
@@ -84,12 +93,7 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
     lease = timedelta(seconds=settings.ATLASPAY_LEASE_S)
     token = uuid.uuid4()
     with unit.open(reason="dispatch") as work:
-        waiting = Payout.objects.filter(state=State.QUEUED, due_at__lte=work.now, rail__in=rails)
-        if paused := list(
-            Partner.objects.filter(status=Partner.Status.PAUSED).values_list("id", flat=True)
-        ):
-            waiting = waiting.exclude(partner_id__in=paused)
-        payouts = work.claim(waiting.order_by("deadline_at", "id")[:limit])
+        payouts = work.claim(_waiting(rails, work.now)[:limit])
         if not payouts:
             return []
         again = {

@@ -120,6 +120,8 @@ class Work:
             batch.save(force_insert=True)
         else:
             batch.save()
+        # The row now holds what was emitted before; only later events need another write.
+        self._batches.pop(batch.id, None)
         writes.insert_payouts(payouts)
         if payouts:
             self._tasks.add(WAKE[State.SCREENING])

@@ -9,6 +9,7 @@ from atlaspay.core import context
 from atlaspay.core.errors import NotFoundError, StaleFormError
 from ledger import chart
 from ledger.selectors import balance
+from partners.models import Partner
 from payouts.machine import Stage, State
 from payouts.models import Payout
 from payouts.services import decisions, dispatch
@@ -127,3 +128,12 @@ def test_a_rescreen_holds_only_what_is_not_sent():
     changes = decisions.hold([queued.id, sent.id], record=nothing)
     assert len(changes) == 1
     assert {fresh(queued).state, fresh(sent).state} == {State.IN_REVIEW, State.SENDING}
+
+
+def test_nothing_of_a_paused_partner_is_due_or_claimed():
+    payout = queued_payout()
+    assert dispatch.due(["sepa_inst"], 10) == 1
+    Partner.objects.filter(id=payout.partner_id).update(status=Partner.Status.PAUSED)
+    assert dispatch.due(["sepa_inst"], 10) == 0
+    assert dispatch.claim(["sepa_inst"], 10) == []
+    assert fresh(payout).state == State.QUEUED

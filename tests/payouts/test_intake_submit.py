@@ -295,3 +295,15 @@ def test_events_stay_small_however_many_items_are_refused(partner):
     told = json.loads(bytes(completed.body))["data"]["batch"]
     assert (told["status"], told["rejected_count"]) == ("canceled", 900)
     assert "rejected" not in told
+
+
+def test_the_batch_counts_its_events(partner):
+    answer = send(partner, body())
+    batch = Batch.objects.get(id=answer.batch_id)
+    assert (batch.event_count, batch.last_event_id) == (1, Event.objects.get().id)
+    cancel_batch(partner.id, batch.id)
+    complete_batches()
+    batch.refresh_from_db()
+    last = Event.objects.get(type="batch.completed")
+    assert (batch.event_count, batch.last_event_id) == (2, last.id)
+    assert json.loads(bytes(last.body))["prev_id"] == Event.objects.get(type="batch.accepted").id
