@@ -1,0 +1,63 @@
+"""Every variable the code reads is in the README's table, and no other."""
+
+import re
+
+from tests.docs.pages import ROOT, read, section, sources
+
+PRODUCT = ("atlaspay", "partners", "ledger", "webhooks", "payouts", "compliance")
+# Set by Python's and the tests' own machinery, or passed through as they are.
+NOT_OURS = {"DJANGO_SETTINGS_MODULE", "PATH", "PYTEST_XDIST_WORKER", "ATLASPAY_TEST_REDIS_IS_OURS"}
+READERS = (
+    r"env\.(?:text|flag|integer|words)\(\s*[\"']([A-Z_]+)[\"']",
+    r"_secret\(\s*\"([A-Z_]+)\"",
+    r"environ(?:\.get)?[\[(]\s*\"([A-Z_]+)\"",
+    r"^\w*VARIABLE\w* = \"([A-Z_]+)\"",
+)
+
+
+def _read_by_code() -> set[str]:
+    found = set()
+    for path in sources(*PRODUCT):
+        text = path.read_text(encoding="utf-8")
+        for pattern in READERS:
+            found |= set(re.findall(pattern, text, re.MULTILINE))
+    found |= set(re.findall(r"\$\{([A-Z_]+):-", read("Procfile") + read(".ci/venv")))
+    return found - NOT_OURS
+
+
+def _in_table() -> list[str]:
+    return re.findall(r"(?m)^\| `([A-Z_]+)` \|", section(read("README.md"), "Configuration"))
+
+
+def test_the_table_has_every_variable_the_code_reads_and_no_other():
+    assert len(_read_by_code()) > 40
+    assert set(_in_table()) == _read_by_code() | {"PYTHON"}
+
+
+def test_no_variable_stands_in_the_table_twice():
+    assert len(_in_table()) == len(set(_in_table()))
+
+
+def test_the_example_file_names_only_variables_of_the_table():
+    named = set(re.findall(r"^#?([A-Z_]+)=", read(".env.example"), re.MULTILINE))
+    assert named
+    assert named <= set(_in_table())
+
+
+def test_the_example_file_names_all_that_production_asks_for():
+    settings = (ROOT / "atlaspay" / "settings.py").read_text(encoding="utf-8")
+    required = set(re.findall(r"_secret\(\s*\"([A-Z_]+)\"", settings))
+    required |= {"DATABASE_URL", "REDIS_URL", "ALLOWED_HOSTS", "ATLASPAY_ENV"}
+    assert required <= set(re.findall(r"^([A-Z_]+)=", read(".env.example"), re.MULTILINE))
+
+
+def test_numbers_of_the_table_are_the_codes_defaults():
+    settings = (ROOT / "atlaspay" / "settings.py").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", read("README.md"), re.MULTILINE))
+    defaults = {
+        name: str(eval(text, {}))  # noqa: S307 - arithmetic of our own settings
+        for name, text in re.findall(r"env\.integer\([\"']([A-Z_]+)[\"'], ([\d_* ]+)", settings)
+    }
+    shared = table.keys() & defaults.keys()
+    assert len(shared) > 12
+    assert {name: table[name] for name in shared} == {name: defaults[name] for name in shared}
