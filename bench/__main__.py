@@ -50,14 +50,13 @@ def _measure(stack: Stack, options: argparse.Namespace, found: dict[str, Any]) -
         found["throughput"] = throughput.measure(
             stack, payouts=options.payouts, times=options.repeats
         )
-    if {"limit", "baseline"} <= set(parts):
-        found.setdefault("throughput", {}).update(
-            throughput.compare(
-                stack,
-                found.get("throughput", {}),
-                limit_payouts=options.limit_payouts,
-                baseline_payouts=options.baseline_payouts,
-            )
+    if {"limit", "baseline"} & set(parts):
+        ours = found.setdefault("throughput", {})
+        ours |= throughput.compare(
+            stack,
+            ours.get("payouts_per_s_median"),
+            limit_payouts=options.limit_payouts if "limit" in parts else 0,
+            baseline_payouts=options.baseline_payouts if "baseline" in parts else 0,
         )
     if "burst" in parts:
         found["burst"] = arrivals.burst(stack, posts=options.posts)

@@ -40,11 +40,11 @@ UPDATE payouts_payout p SET version = p.version + 1, updated_at = now(), state =
     stage = 'review', screened_at = now(), due_at = NULL
   FROM unnest(%(ids)s::text[]) AS v(id) WHERE p.id = v.id
 """
-_CASES = f"""
+_CASES = """
 INSERT INTO compliance_case (id, payout_id, partner_id, run_id, state, codes, score, opened_at,
     due_at)
-SELECT 'cs' || substr(id, 3), id, '{rows.PARTNER}', 'sr' || substr(id, 3), 'open',
-    '{{amount_over_limit}}', 30, now(), now() + random() * interval '30 minutes'
+SELECT 'cs' || substr(id, 3), id, %(partner)s, 'sr' || substr(id, 3), 'open',
+    '{amount_over_limit}', 30, now(), now() + random() * interval '30 minutes'
   FROM unnest(%(ids)s::text[]) AS v(id)
 """
 
@@ -54,7 +54,7 @@ def settled(stack: Stack, payouts: int) -> int:
 
     Returns how many were stored. Raises psycopg.Error.
     """
-    _prepare(stack)
+    owner = _owner(stack)
     left = [CHUNK] * (payouts // CHUNK)
     lock = threading.Lock()
     errors: list[psycopg.Error] = []
@@ -70,7 +70,7 @@ def settled(stack: Stack, payouts: int) -> int:
                         if not left:
                             return
                         left.pop()
-                    one = rows.chunk(supply, CHUNK)
+                    one = rows.chunk(supply, CHUNK, owner)
                     with connection.transaction():
                         measure.intake(connection, one)
                         measure.settle(connection, one)
@@ -92,11 +92,11 @@ def settled(stack: Stack, payouts: int) -> int:
 
 def flagged(stack: Stack, payouts: int) -> None:
     """Store that many payouts in review, each with its run and its open case."""
-    _prepare(stack)
+    owner = _owner(stack)
     supply = Payloads(seed=77)
     with stack.connect() as connection:
         for _ in range(payouts // 1_000):
-            one = rows.chunk(supply, 1_000)
+            one = rows.chunk(supply, 1_000, owner)
             values: dict[str, Any] = {**one.values, "findings": Jsonb(_FINDINGS)}
             with connection.transaction():
                 measure.intake(connection, one)
@@ -105,11 +105,5 @@ def flagged(stack: Stack, payouts: int) -> None:
         connection.execute("VACUUM ANALYZE compliance_case")
 
 
-def _prepare(stack: Stack) -> None:
-    with stack.connect() as connection:
-        known = connection.execute(
-            "SELECT FROM partners_partner WHERE id = %s", [rows.PARTNER]
-        ).fetchone()
-        if known is None:
-            with connection.transaction():
-                connection.execute(rows.SETUP)
+def _owner(stack: Stack) -> rows.Owner:
+    return rows.Owner(stack.tenant.partner_id, stack.tenant.endpoint_id)

@@ -13,10 +13,7 @@ from bench.stack import SCHEMA_COPY, Stack, sibling
 CONNECTIONS = 2
 CHUNK = 500
 
-_AVAILABLE = f"partner:{rows.PARTNER}:available:EUR"
-_RESERVED = f"partner:{rows.PARTNER}:reserved:EUR"
-_RESERVE = {"kind": "payouts.reserved", "debit": _AVAILABLE, "credit": _RESERVED}
-_SETTLED = {"kind": "payouts.settled", "debit": _RESERVED, "credit": "bank:sandbox:cash:EUR"}
+OWNER = rows.Owner("pt_00000000000000000000000001", "we_00000000000000000000000001")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -26,7 +23,7 @@ def intake(connection: Connection, chunk: rows.Chunk) -> None:
         cursor.execute(rows.INSERT_BATCH, chunk.values)
         with cursor.copy(rows.COPY_PAYOUTS) as copy:
             copy.write(chunk.copied)
-        cursor.execute(rows.POST_LINES, {**chunk.values, **_RESERVE})
+        cursor.execute(rows.RESERVE, chunk.values)
 
 
 def settle(connection: Connection, chunk: rows.Chunk) -> None:
@@ -40,7 +37,7 @@ def settle(connection: Connection, chunk: rows.Chunk) -> None:
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(rows.SETTLE, chunk.values)
         cursor.execute(rows.ANSWER, chunk.values)
-        cursor.execute(rows.POST_LINES, {**chunk.values, **_SETTLED})
+        cursor.execute(rows.POST_SETTLED, chunk.values)
         cursor.execute(rows.EVENT, chunk.values)
 
 
@@ -62,9 +59,10 @@ def measure(stack: Stack, payouts: int) -> dict[str, Any]:
     with psycopg.connect(url, autocommit=True) as connection:
         seeded = connection.execute("SELECT count(*) FROM partners_partner").fetchone()
         if seeded == (0,):
-            connection.execute(rows.SETUP)
+            for statement in rows.SETUP:
+                connection.execute(statement, OWNER.values())
     count = max(CONNECTIONS, payouts // CHUNK)
-    chunks = [rows.chunk(supply, CHUNK) for _ in range(count)]
+    chunks = [rows.chunk(supply, CHUNK, OWNER) for _ in range(count)]
     spent = {"intake": 0.0, "settle": 0.0, "notify": 0.0}
     started = time.perf_counter()
     for name, step in (("intake", intake), ("settle", settle), ("notify", notify)):

@@ -12,29 +12,34 @@ from dataclasses import dataclass
 from atlaspay.core.ids import new_id
 from bench.payloads import Payloads, iban
 
-PARTNER, ENDPOINT = "pt_00000000000000000000000001", "we_00000000000000000000000001"
 BODY_BYTES = 1_350  # the size of a payout.settled event of the bench's payouts
 SEALED_BYTES = 76
 
-SETUP = f"""
-INSERT INTO partners_partner (id, name, email, country, status, created_at)
-VALUES ('{PARTNER}', 'Limit', 'limit@example.com', 'NL', 'active', now());
-INSERT INTO webhooks_endpoint (id, partner_id, url, description, event_types, status,
-    disabled_reason, secret_sealed, created_at, updated_at)
-VALUES ('{ENDPOINT}', '{PARTNER}', 'http://127.0.0.1/', '', '{{}}', 'enabled', '', '', now(),
-    now());
-INSERT INTO ledger_account (name, kind, normal_side, currency, is_guarded) VALUES
-    ('partner:{PARTNER}:available:EUR', 'liability', 'credit', 'EUR', true),
-    ('partner:{PARTNER}:reserved:EUR', 'liability', 'credit', 'EUR', false),
-    ('bank:sandbox:cash:EUR', 'asset', 'debit', 'EUR', false)
-    ON CONFLICT (name) DO NOTHING;
-WITH j AS (INSERT INTO ledger_journal (kind, actor, request_id, narration)
-           VALUES ('partner.funded', 'system:bench', '', '') RETURNING id)
-INSERT INTO ledger_posting (journal_id, account_id, amount_minor, currency, reference)
-SELECT j.id, a.id, CASE a.kind WHEN 'asset' THEN 1 ELSE -1 END * 10000000000000, 'EUR', 'fund'
-  FROM j, ledger_account a
- WHERE a.name IN ('bank:sandbox:cash:EUR', 'partner:{PARTNER}:available:EUR');
-"""
+SETUP = (
+    """
+    INSERT INTO partners_partner (id, name, email, country, status, created_at)
+    VALUES (%(partner)s, 'Limit', 'limit@example.com', 'NL', 'active', now())
+    """,
+    """
+    INSERT INTO webhooks_endpoint (id, partner_id, url, description, event_types, status,
+        disabled_reason, secret_sealed, created_at, updated_at)
+    VALUES (%(endpoint)s, %(partner)s, 'http://127.0.0.1/', '', '{}', 'enabled', '', '', now(),
+        now())
+    """,
+    """
+    INSERT INTO ledger_account (name, kind, normal_side, currency, is_guarded) VALUES
+        (%(available)s, 'liability', 'credit', 'EUR', true),
+        (%(reserved)s, 'liability', 'credit', 'EUR', false),
+        (%(cash)s, 'asset', 'debit', 'EUR', false)
+    """,
+    """
+    WITH j AS (INSERT INTO ledger_journal (kind, actor, request_id, narration)
+               VALUES ('partners.funded', 'system:bench', '', '') RETURNING id)
+    INSERT INTO ledger_posting (journal_id, account_id, amount_minor, currency, reference)
+    SELECT j.id, a.id, CASE a.kind WHEN 'asset' THEN 1 ELSE -1 END * 10000000000000, 'EUR', 'fund'
+      FROM j, ledger_account a WHERE a.name IN (%(cash)s, %(available)s)
+    """,
+)
 
 COPY_PAYOUTS = """
 COPY payouts_payout (id, batch_id, partner_id, position, reference, amount_minor, currency,
@@ -43,21 +48,23 @@ COPY payouts_payout (id, batch_id, partner_id, position, reference, amount_minor
     version, due_at, deadline_at, attempt_count, failure_code, failure_message, bank_code,
     returned_minor, event_count, last_event_id) FROM STDIN
 """
-INSERT_BATCH = f"""
+INSERT_BATCH = """
 INSERT INTO payouts_batch (id, partner_id, reference, currency, rail_requested, atomic, intake,
     item_count, accepted_count, accepted_minor, rejections, event_count, last_event_id, request_id)
-VALUES (%(batch)s, '{PARTNER}', %(batch)s, 'EUR', '', false, 'accepted', %(count)s, %(count)s, 1,
+VALUES (%(batch)s, %(partner)s, %(batch)s, 'EUR', '', false, 'accepted', %(count)s, %(count)s, 1,
     '[]', 1, '', '')
 """
-POST_LINES = """
+_POST = """
 WITH j AS (INSERT INTO ledger_journal (kind, actor, request_id, narration)
-           VALUES (%(kind)s, 'system:bench', '', '') RETURNING id)
+           VALUES ('payouts.{kind}', 'system:bench', '', '') RETURNING id)
 INSERT INTO ledger_posting (journal_id, account_id, amount_minor, currency, reference)
 SELECT j.id, CASE side WHEN 1 THEN d.id ELSE c.id END, side * v.amount, 'EUR', v.id
   FROM unnest(%(ids)s::text[], %(amounts)s::bigint[]) AS v(id, amount)
  CROSS JOIN (VALUES (1), (-1)) AS s(side) CROSS JOIN j
-  JOIN ledger_account d ON d.name = %(debit)s JOIN ledger_account c ON c.name = %(credit)s
+  JOIN ledger_account d ON d.name = %({debit})s JOIN ledger_account c ON c.name = %({credit})s
 """
+RESERVE = _POST.format(kind="reserved", debit="available", credit="reserved")
+POST_SETTLED = _POST.format(kind="settled", debit="reserved", credit="cash")
 SCREEN = """
 INSERT INTO compliance_screeningrun (id, payout_id, policy_id, verdict, score, facts, findings,
     lists, duration_us)
@@ -87,7 +94,7 @@ SELECT 'at' || substr(id, 3), id, 1, 'sepa_inst', 'sending', 'key-' || id, subst
 """
 SETTLE = """
 UPDATE payouts_payout p SET version = p.version + 1, updated_at = now(), state = 'settled',
-    stage = 'settled', claim_id = NULL, leased_until = NULL, due_at = NULL, final_at = now(),
+    stage = 'done', claim_id = NULL, leased_until = NULL, due_at = NULL, final_at = now(),
     event_count = 1, last_event_id = 'ev' || substr(p.id, 3)
   FROM unnest(%(ids)s::text[]) AS v(id) WHERE p.id = v.id
 """
@@ -97,14 +104,14 @@ UPDATE payouts_attempt a SET state = 'settled', bank_reference = 'tr-' || v.id,
     answered_at = now(), finished_at = now()
   FROM unnest(%(ids)s::text[]) AS v(id) WHERE a.id = 'at' || substr(v.id, 3)
 """
-EVENT = f"""
+EVENT = """
 WITH e AS (
     INSERT INTO webhooks_event (id, partner_id, type, object_id, sequence, body)
-    SELECT 'ev' || substr(id, 3), '{PARTNER}', 'payout.settled', id, 1, %(body)s
+    SELECT 'ev' || substr(id, 3), %(partner)s, 'payout.settled', id, 1, %(body)s
       FROM unnest(%(ids)s::text[]) AS v(id) RETURNING id, object_id)
 INSERT INTO webhooks_delivery (id, event_id, endpoint_id, partner_id, object_id, sequence,
     message_id, state, attempt_count, step, due_at, last_error, misconfigured)
-SELECT 'wd' || substr(e.id, 3), e.id, '{ENDPOINT}', '{PARTNER}', e.object_id, 1,
+SELECT 'wd' || substr(e.id, 3), e.id, %(endpoint)s, %(partner)s, e.object_id, 1,
     'msg' || substr(e.id, 3), 'pending', 0, 0, now(), '', false FROM e
 """
 CLAIM_DELIVERY = """
@@ -124,6 +131,24 @@ SELECT id, 1, 'delivered', 204, '', '', '', '{}', now(), 2 FROM d
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The partner and endpoint that rows belong to."""
+
+    partner_id: str
+    endpoint_id: str
+
+    def values(self) -> dict[str, object]:
+        """Return the parameters that name the owner and its accounts."""
+        return {
+            "partner": self.partner_id,
+            "endpoint": self.endpoint_id,
+            "available": f"partner:{self.partner_id}:available:EUR",
+            "reserved": f"partner:{self.partner_id}:reserved:EUR",
+            "cash": "bank:sandbox:cash:EUR",
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """One set of payouts: its COPY data and its parameters."""
 
@@ -131,7 +156,7 @@ class Chunk:
     values: dict[str, object]
 
 
-def chunk(supply: Payloads, size: int) -> Chunk:
+def chunk(supply: Payloads, size: int, owner: Owner) -> Chunk:
     """Compute everything of one chunk."""
     batch = new_id("bt")
     ids = [new_id("po") for _ in range(size)]
@@ -141,12 +166,13 @@ def chunk(supply: Payloads, size: int) -> Chunk:
         number = random.randrange(10**10)
         sealed, index = random.randbytes(SEALED_BYTES).hex(), random.randbytes(16).hex()
         lines.append(
-            f"{payout_id}\t{batch}\t{PARTNER}\t{position}\t{batch}-{position:05d}\t{amount}\tEUR"
+            f"{payout_id}\t{batch}\t{owner.partner_id}\t{position}\t{batch}-{position:05d}\t{amount}\tEUR"
             f"\t{supply.name()}\tNL\tiban\tNLATLS\t\\\\x{sealed}\t{iban(number)[-4:]}\t\\\\x{index}"
-            f"\tOrder {position}\t{{}}\t\tscreening\t\tsepa_inst\t\t1\tnow"
+            f"\tOrder {position}\t{{}}\t\tscreening\tscreening\tsepa_inst\t\t1\tnow"
             f"\t2100-01-01 00:00:00+00\t0\t\t\t\t0\t0\t\n"
         )
     values = {
+        **owner.values(),
         "batch": batch,
         "count": size,
         "ids": ids,

@@ -86,9 +86,9 @@ def _decide(http: requests.Session, case_url: str, case_id: str) -> float:
         raise BenchError(f"the page of {case_id} has no decision form")
     form = {
         "csrfmiddlewaretoken": token[1],
-        "kind": "approve",
-        "reason_code": "documents_seen",
-        "internal_text": "Benchmark: looked at the evidence, nothing speaks against it.",
+        "kind": "reject",
+        "reason_code": "unexplained",
+        "internal_text": "Benchmark: nobody could say what this payment is for.",
         "partner_text": "",
         "expected_version": version[1],
     }
