@@ -54,6 +54,8 @@ if IS_PRODUCTION:
 _servers = embedded.connection_env()
 DATABASE_URL = env.text("DATABASE_URL") or _servers["DATABASE_URL"]
 REDIS_URL = env.text("REDIS_URL") or _servers["REDIS_URL"]
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    env.fail("REDIS_URL is no Redis URL; it looks like redis://user:password@host:6379/0")
 if IS_PRODUCTION and not (env.text("DATABASE_URL") and env.text("REDIS_URL")):
     env.fail(
         "DATABASE_URL and REDIS_URL must be set in production; embedded servers are for the demo"
@@ -178,6 +180,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/console/login/"
+LOGIN_REDIRECT_URL = "/console/"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION

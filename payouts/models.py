@@ -201,6 +201,7 @@ class Payout(PayoutMachine):
                 name="payout_batch_open",
             ),
             models.Index(fields=["partner", "-id"], name="payout_partner"),
+            models.Index(fields=["reference"], name="payout_reference"),
             models.Index(fields=["account_index", "submitted_at"], name="payout_account"),
         ]
 

@@ -81,8 +81,7 @@ def decide(
                     actor=context.actor(),
                     user_id=user.pk,
                     before=change.before.as_dict(),
-                    # The write that follows raises the version by one.
-                    after={**change.after.as_dict(), "version": change.before.version + 1},
+                    after=change.after.as_dict(),
                     evidence=evidence(case),
                     policy_id=case.run.policy_id,
                     request_id=context.current().request_id[:64],

@@ -325,6 +325,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='payout',
+            index=models.Index(fields=['reference'], name='payout_reference'),
+        ),
+        migrations.AddIndex(
+            model_name='payout',
             index=models.Index(fields=['account_index', 'submitted_at'], name='payout_account'),
         ),
         migrations.AddConstraint(
