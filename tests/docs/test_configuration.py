@@ -1,6 +1,9 @@
 """Every variable the code reads is in the README's table, and no other."""
 
 import re
+import subprocess
+
+from honcho.environ import parse as parse_env
 
 from tests.docs.pages import ROOT, read, section, sources
 
@@ -61,3 +64,20 @@ def test_numbers_of_the_table_are_the_codes_defaults():
     shared = table.keys() & defaults.keys()
     assert len(shared) > 12
     assert {name: table[name] for name in shared} == {name: defaults[name] for name in shared}
+
+
+def test_shell_and_honcho_read_the_example_file_alike(tmp_path):
+    text = re.sub(r"^#([A-Z_]+=)", r"\1", read(".env.example"), flags=re.MULTILINE)
+    filled = text.replace("SECRET_KEY=\n", "SECRET_KEY=s3cret/+=-_\n")
+    file = tmp_path / ".env"
+    file.write_text(filled, encoding="utf-8")
+    done = subprocess.run(
+        ["env", "-i", "sh", "-c", f"set -a; . {file}; env -0"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    by_shell = dict(pair.split("=", 1) for pair in done.stdout.split("\0") if pair)
+    by_honcho = parse_env(filled)
+    assert by_honcho["DEFAULT_FROM_EMAIL"] == "AtlasPay <payouts@example.com>"
+    assert {name: by_shell[name] for name in by_honcho} == by_honcho
