@@ -8,7 +8,7 @@ A rail knows no Django, no database and no retry rule. It must never turn "we do
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol, TypedDict
 
@@ -209,6 +209,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """A closed day of one account (camt.053): opening + entries = closing is for the reader to
+    check. `begins_at` up to, not including, `ends_at` is the day as the bank counts days.
+    """
+
+    account_id: str
+    currency: str
+    on: date
+    begins_at: datetime
+    ends_at: datetime
+    opening_minor: int
+    closing_minor: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a rail carries. `max_amount_minor` is per transfer; `charset` names a set of
     `rails.names`.
@@ -284,3 +300,11 @@ class Rail(Protocol):
         """Return booked lines after an opaque cursor ("" for the first) and the next cursor; raises
         RailReadError.
         """
+
+    def list_notices(self, cursor: str) -> tuple[list[Entry], str]:
+        """Return what the bank's notifications (camt.054) claim was booked, by the references of
+        `list_entries`; pages and errors as there.
+        """
+
+    def read_statement(self, on: date) -> Statement:
+        """Return the statement of a day; raises RailReadError."""

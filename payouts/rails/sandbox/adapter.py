@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,11 +19,12 @@ from payouts.rails.base import (
     Order,
     Outcome,
     RailReadError,
+    Statement,
     Unknown,
 )
 from payouts.rails.retry_after import retry_after_s
 from payouts.rails.sandbox import callbacks, mapping
-from payouts.rails.sandbox.client import Reader, UnreadableReplyError
+from payouts.rails.sandbox.client import BankEntry, Reader, UnreadableReplyError
 from payouts.rails.wire import Reply, post
 
 PROVIDER = "sandbox"
@@ -160,22 +161,31 @@ class SandboxRail:
         return callbacks.hints(message_id, raw, PROVIDER)
 
     def list_entries(self, cursor: str) -> tuple[list[Entry], str]:
+        page = self._reader.entries(self._account_id, int(cursor or 0))
+        return [_entry(page.account_id, item) for item in page.data], str(page.last_seq)
+
+    def list_notices(self, cursor: str) -> tuple[list[Entry], str]:
+        page = self._reader.entries(self._account_id, int(cursor or 0), "notifications")
+        return [_entry(page.account_id, item) for item in page.data], str(page.last_seq)
+
+    def read_statement(self, on: date) -> Statement:
+        found = self._reader.statement(self._account_id, on)
+        begins_at = datetime.combine(on, time(), tzinfo=UTC)
+        return Statement(
+            account_id=found.account_id,
+            currency=found.currency,
+            on=on,
+            begins_at=begins_at,
+            ends_at=begins_at + timedelta(days=1),
+            opening_minor=found.opening_balance_minor,
+            closing_minor=found.closing_balance_minor,
+            entries=tuple(_entry(found.account_id, item) for item in found.entries),
+        )
+
+    @property
+    def _account_id(self) -> str:
         (currency,) = self._capabilities.currencies
-        page = self._reader.entries(mapping.DEBTOR_ACCOUNTS[currency], int(cursor or 0))
-        entries = [
-            Entry(
-                account_id=page.account_id,
-                reference=f"{page.account_id}:{item.seq}",
-                kind=item.kind,
-                amount_minor=item.amount_minor,
-                currency=item.currency,
-                end_to_end_id=item.end_to_end_id or "",
-                bank_reference=item.return_id or item.transfer_id or "",
-                booked_at=item.booked_at,
-            )
-            for item in page.data
-        ]
-        return entries, str(page.last_seq)
+        return mapping.DEBTOR_ACCOUNTS[currency]
 
     def _body(self, order: Order) -> bytes:
         return mapping.body_of(order, self._capabilities, self._callback_url)
@@ -221,6 +231,19 @@ def build(
         )
         for name in CAPABILITIES
     }
+
+
+def _entry(account_id: str, item: BankEntry) -> Entry:
+    return Entry(
+        account_id=account_id,
+        reference=f"{account_id}:{item.seq}",
+        kind=item.kind,
+        amount_minor=item.amount_minor,
+        currency=item.currency,
+        end_to_end_id=item.end_to_end_id or "",
+        bank_reference=item.return_id or item.transfer_id or "",
+        booked_at=item.booked_at,
+    )
 
 
 def _unanswered(reply: Reply) -> Unknown:

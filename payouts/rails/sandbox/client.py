@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 import requests
@@ -17,6 +17,8 @@ from payouts.rails.sandbox.mapping import Transfer
 from payouts.rails.wire import Reply
 
 ANSWER_LIMIT = 4 * 1024 * 1024
+# A day comes in one answer, some 250 bytes an entry.
+STATEMENT_LIMIT = 64 * 1024 * 1024
 DEADLINE_S = 30.0
 PAGE = 1000
 
@@ -48,8 +50,19 @@ class EntryPage(msgspec.Struct):
     last_seq: int
 
 
+class DayStatement(msgspec.Struct):
+    """`GET /v1/accounts/{id}/statements/{date}`."""
+
+    account_id: str
+    currency: str
+    opening_balance_minor: int
+    closing_balance_minor: int
+    entries: list[BankEntry]
+
+
 _transfers = msgspec.json.Decoder(TransferPage)
 _entries = msgspec.json.Decoder(EntryPage)
+_statement = msgspec.json.Decoder(DayStatement)
 
 
 class Reader:
@@ -62,7 +75,7 @@ class Reader:
         self._idle: list[http.BoundSession] = []
         self._pid = os.getpid()
 
-    def get(self, path: str, parameters: Mapping[str, str]) -> Reply:
+    def get(self, path: str, parameters: Mapping[str, str], *, limit: int = ANSWER_LIMIT) -> Reply:
         """Return the answer to one GET; raises RailReadError if none came whole and in time."""
         until = time.monotonic() + DEADLINE_S
         try:
@@ -70,7 +83,7 @@ class Reader:
                 self._session() as session,
                 session.get(path, params=parameters, stream=True) as response,
             ):
-                return Reply(response.status_code, response.headers, _read(response, until))
+                return Reply(response.status_code, response.headers, _read(response, until, limit))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise RailReadError(f"no answer: {type(error).__name__}") from error
 
@@ -84,14 +97,28 @@ class Reader:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise UnreadableReplyError(reply) from None
 
-    def entries(self, account_id: str, after_seq: int) -> EntryPage:
-        """Return one page of booked lines after a sequence number; raises RailReadError."""
+    def entries(self, account_id: str, after_seq: int, what: str = "entries") -> EntryPage:
+        """Return one page of booked lines (or of `notifications` about them) after a sequence
+        number; raises RailReadError.
+        """
         query = {"after_seq": str(after_seq), "limit": str(PAGE)}
-        reply = self.get(f"/accounts/{account_id}/entries", query)
+        reply = self.get(f"/accounts/{account_id}/{what}", query)
         if reply.status != 200:
             raise UnreadableReplyError(reply)
         try:
             return _entries.decode(reply.raw or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise UnreadableReplyError(reply) from None
+
+    def statement(self, account_id: str, on: date) -> DayStatement:
+        """Return the statement of a day; raises RailReadError."""
+        reply = self.get(
+            f"/accounts/{account_id}/statements/{on.isoformat()}", {}, limit=STATEMENT_LIMIT
+        )
+        if reply.status != 200:
+            raise UnreadableReplyError(reply)
+        try:
+            return _statement.decode(reply.raw or b"")
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise UnreadableReplyError(reply) from None
 
@@ -118,7 +145,7 @@ class UnreadableReplyError(RailReadError):
         self.reply = reply
 
 
-def _read(response: requests.Response, until: float) -> bytes:
+def _read(response: requests.Response, until: float, limit: int) -> bytes:
     """Read the body piece by piece, so that neither its size nor its slowness is without end."""
     kept = bytearray()
     while True:
@@ -126,7 +153,7 @@ def _read(response: requests.Response, until: float) -> bytes:
         if not piece:
             break
         kept += piece
-        if len(kept) > ANSWER_LIMIT:
+        if len(kept) > limit:
             raise RailReadError("the answer is too long")
         if time.monotonic() > until:
             raise RailReadError("the answer took too long")
