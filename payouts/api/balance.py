@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from ledger.selectors import Entry
 from partners.models import Scope
-from payouts.api import examples, shapes
+from payouts.api import balance_shapes, examples
 from payouts.api.base import PartnerView, page_answer
 from payouts.api.openapi import query_parameters, shape
 from payouts.api.queries import EntriesQuery, read_query
@@ -25,7 +25,7 @@ class BalanceView(PartnerView):
         operation_id="get_balance",
         summary="Read the balance",
         tags=["balance"],
-        responses={200: shape(shapes.Balance)},
+        responses={200: shape(balance_shapes.Balance)},
         examples=[examples.BALANCE],
     )
     def get(self, request: Request) -> Response:
@@ -52,7 +52,7 @@ class BalanceEntriesView(PartnerView):
         summary="List balance entries",
         tags=["balance"],
         parameters=query_parameters(EntriesQuery),
-        responses={200: shape(shapes.BalanceEntryPage)},
+        responses={200: shape(balance_shapes.BalanceEntryPage)},
     )
     def get(self, request: Request) -> Response:
         """List what changed the balances, newest first."""

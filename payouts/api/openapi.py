@@ -12,25 +12,24 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from payouts.api import shapes
-from payouts.services.intake_schema import RailName
+from payouts.api import words
 
 _REFERENCE = "#/components/schemas/{name}"
 # Closed sets of words that get a component of their own, by their values.
 WORDS = {
     frozenset(get_args(kind)): name
     for name, kind in (
-        ("PayoutStatus", shapes.PayoutStatus),
-        ("BatchStatus", shapes.BatchStatus),
-        ("StageName", shapes.StageName),
-        ("RailName", RailName),
-        ("IntakeState", shapes.IntakeState),
-        ("AccountType", shapes.AccountType),
-        ("WaitingOn", shapes.WaitingOn),
-        ("FinalityState", shapes.FinalityState),
-        ("FinalityBasis", shapes.FinalityBasis),
-        ("TimelineActor", shapes.TimelineActor),
-        ("BalanceAccount", shapes.BalanceAccount),
+        ("PayoutStatus", words.PayoutStatus),
+        ("BatchStatus", words.BatchStatus),
+        ("StageName", words.StageName),
+        ("RailName", words.RailName),
+        ("IntakeState", words.IntakeState),
+        ("AccountType", words.AccountType),
+        ("WaitingOn", words.WaitingOn),
+        ("FinalityState", words.FinalityState),
+        ("FinalityBasis", words.FinalityBasis),
+        ("TimelineActor", words.TimelineActor),
+        ("BalanceAccount", words.BalanceAccount),
     )
 }
 
@@ -83,20 +82,20 @@ class ShapeExtension(OpenApiSerializerExtension):
 def components_of(struct: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
     """Return the JSON schemas of a struct and all it holds, closed sets of words by name."""
     _, plain = msgspec.json.schema_components([struct], ref_template=_REFERENCE)
-    words: dict[str, dict[str, Any]] = {}
-    made = {name: _worded(schema, words) for name, schema in plain.items()}
-    return {**words, **made}
+    found: dict[str, dict[str, Any]] = {}
+    made = {name: _worded(schema, found) for name, schema in plain.items()}
+    return {**found, **made}
 
 
 def _worded(
-    schema: Any, words: dict[str, dict[str, Any]], named: Mapping[frozenset[str], str] = WORDS
+    schema: Any, found: dict[str, dict[str, Any]], named: Mapping[frozenset[str], str] = WORDS
 ) -> Any:
     """Give each enum its type, and a component of its own where `named` has a name for it."""
     if isinstance(schema, list):
-        return [_worded(one, words, named) for one in schema]
+        return [_worded(one, found, named) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: _worded(value, words, named) for key, value in schema.items()}
+    made = {key: _worded(value, found, named) for key, value in schema.items()}
     if isinstance(made.get("pattern"), str):
         # Python's end of text is not ECMA 262's, which JSON Schema speaks.
         made["pattern"] = made["pattern"].replace("\\Z", "$")
@@ -109,7 +108,7 @@ def _worded(
     name = named.get(frozenset(values))
     if name is None:
         return {**rest, "type": "string", "enum": values}
-    words[name] = {"type": "string", "enum": values}
+    found[name] = {"type": "string", "enum": values}
     return {**rest, "$ref": _REFERENCE.format(name=name)}
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from atlaspay.core.errors import FieldError, InvalidRequestError
-from payouts.api.shapes import PayoutStatus
+from payouts.api.words import PayoutStatus
 from payouts.selectors.pages import LIMIT_DEFAULT, LIMIT_MAX
 from payouts.services.intake_schema import (
     YEARS,

@@ -7,52 +7,29 @@ are made by `payouts.representation`, which events share.
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
 
-from payouts.services.intake_schema import RailName
-
-
-def _about(text: str, **more: Any) -> Meta:
-    return Meta(description=text, **more)
-
-
-Minor = Annotated[int, _about("Minor units of the currency (cents; JPY 0, KWD 3 digits).")]
-Instant = Annotated[
-    str, Meta(description="RFC 3339, UTC.", extra_json_schema={"format": "date-time"})
-]
-Seconds = Annotated[float, _about("Seconds, to the millisecond.", ge=0)]
-PayoutStatus = Literal[
-    "queued", "in_review", "processing", "settled", "failed", "canceled", "returned"
-]
-BatchStatus = Literal["queued", "processing", "partially_settled", "settled", "failed", "canceled"]
-StageName = Literal[
-    "screening",
-    "review",
-    "ready",
-    "scheduled",
-    "retry",
-    "rail_paused",
-    "sending",
-    "outcome_unknown",
-    "sent",
-    "done",
-]
-
-IntakeState = Literal["received", "accepted", "rejected"]
-AccountType = Literal["iban", "us", "uk"]
-WaitingOn = Literal["platform", "reviewer", "bank", "partner"]
-FinalityState = Literal["provisional", "final"]
-FinalityBasis = Literal[
-    "not_settled", "return_window_open", "return_window_passed", "returned_in_full", "never_paid"
-]
-TimelineActor = Literal["partner", "platform", "reviewer", "bank"]
-BalanceAccount = Literal["available", "reserved", "in_transit"]
+from payouts.api.words import (
+    AccountType,
+    BatchStatus,
+    FinalityBasis,
+    FinalityState,
+    Instant,
+    IntakeState,
+    Minor,
+    PayoutStatus,
+    RailName,
+    Seconds,
+    StageName,
+    TimelineActor,
+    WaitingOn,
+    about,
+)
 
 
 class FieldFault(msgspec.Struct):
     """One fault of the input."""
 
-    pointer: Annotated[str, _about("JSON pointer (RFC 6901) into the body.")]
+    pointer: Annotated[str, about("JSON pointer (RFC 6901) into the body.")]
     code: str
     detail: str
 
@@ -60,7 +37,7 @@ class FieldFault(msgspec.Struct):
 class Rejection(msgspec.Struct):
     """A refused item of a batch."""
 
-    index: Annotated[int, _about("Place in `payouts`, from 0.", ge=0)]
+    index: Annotated[int, about("Place in `payouts`, from 0.", ge=0)]
     reference: str | None
     errors: list[FieldFault]
 
@@ -94,7 +71,7 @@ class BatchListed(msgspec.Struct):
     status: BatchStatus
     intake: Annotated[
         IntakeState,
-        _about("`received`: stored, taken in by a worker next."),
+        about("`received`: stored, taken in by a worker next."),
     ]
     atomic: bool
     rail_requested: RailName | None
@@ -104,7 +81,7 @@ class BatchListed(msgspec.Struct):
     accepted_minor: Minor
     rejected_count: int
     problem: Annotated[
-        dict[str, Any] | None, _about("Why the batch as a whole was refused: code, title, detail.")
+        dict[str, Any] | None, about("Why the batch as a whole was refused: code, title, detail.")
     ]
     totals: Totals
     cancelable: bool
@@ -122,7 +99,7 @@ class AccountShown(msgspec.Struct):
     """An account as it is shown: never more than its last four characters."""
 
     type: AccountType
-    bank: Annotated[str, _about("Country and national bank code, routing number or sort code.")]
+    bank: Annotated[str, about("Country and national bank code, routing number or sort code.")]
     last4: str
 
 
@@ -187,7 +164,7 @@ class PayoutListed(msgspec.Struct):
     id: str
     object: Literal["payout"]
     batch_id: str
-    position: Annotated[int, _about("Index in the batch as submitted.", ge=0)]
+    position: Annotated[int, about("Index in the batch as submitted.", ge=0)]
     reference: str
     amount_minor: Minor
     currency: str
@@ -198,7 +175,7 @@ class PayoutListed(msgspec.Struct):
     stage: StageName
     waiting_on: WaitingOn | None
     next_step: str | None
-    due_at: Annotated[Instant | None, _about("When the platform acts on it next.")]
+    due_at: Annotated[Instant | None, about("When the platform acts on it next.")]
     cancelable: bool
     failure: Failure | None
     rail_requested: RailName | None
@@ -307,40 +284,3 @@ class BatchPreview(msgspec.Struct):
     fee_minor: Minor
     funds: PreviewFunds
     suspected_duplicates: list[SuspectedDuplicate]
-
-
-class Funds(msgspec.Struct):
-    """The money of one currency, by where it is."""
-
-    currency: str
-    available_minor: Minor
-    reserved_minor: Minor
-    in_transit_minor: Minor
-
-
-class Balance(msgspec.Struct):
-    """A partner's balances."""
-
-    object: Literal["balance"]
-    balances: list[Funds]
-
-
-class BalanceEntry(msgspec.Struct):
-    """One ledger line on a partner's account; `change_minor` is what it did to that balance."""
-
-    id: str
-    kind: str
-    account: BalanceAccount
-    change_minor: Minor
-    currency: str
-    payout_id: str | None
-    created_at: Instant
-
-
-class BalanceEntryPage(msgspec.Struct):
-    """One page of entries, newest first."""
-
-    object: Literal["list"]
-    data: list[BalanceEntry]
-    has_more: bool
-    next_cursor: str | None

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from atlaspay.core.renderers import encode
-from payouts.api import examples, shapes
+from payouts.api import balance_shapes, examples, shapes, words
 from payouts.models import Payout
 from payouts.services.preview import preview
 from payouts.wording import STATES_OF_STATUS, STEPS
@@ -56,16 +56,16 @@ def test_examples_are_what_they_say():
         (examples.BATCH_READ, shapes.Batch),
         (examples.PREVIEW_ANSWER, shapes.BatchPreview),
         (examples.PAYOUT_READ, shapes.Payout),
-        (examples.BALANCE, shapes.Balance),
+        (examples.BALANCE, balance_shapes.Balance),
     ):
         check(example.value, struct)
 
 
 def test_every_stage_is_documented():
-    for words in STEPS.values():
-        assert words.status in STATES_OF_STATUS
-        msgspec.convert(words.stage, shapes.StageName)
-        msgspec.convert(words.waiting_on, shapes.WaitingOn | None)
+    for step in STEPS.values():
+        assert step.status in STATES_OF_STATUS
+        msgspec.convert(step.stage, words.StageName)
+        msgspec.convert(step.waiting_on, words.WaitingOn | None)
 
 
 @pytest.mark.django_db
@@ -88,8 +88,8 @@ def test_answers_are_as_documented():
         client.post(f"/v1/batches/{held.batch_id}/cancel", content_type="application/json").json(),
         shapes.BatchCancellation,
     )
-    check(client.get("/v1/balance").json(), shapes.Balance)
-    check(client.get("/v1/balance/entries").json(), shapes.BalanceEntryPage)
+    check(client.get("/v1/balance").json(), balance_shapes.Balance)
+    check(client.get("/v1/balance/entries").json(), balance_shapes.BalanceEntryPage)
     shown = preview(partner.id, body(item("a", 5), item("b", 5), item("c", 0)))
     check(json.loads(encode(shown)), shapes.BatchPreview)
 
