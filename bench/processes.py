@@ -107,10 +107,12 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def procfile() -> dict[str, str]:
-    """Return the Procfile's commands by role: what is measured is what is run."""
+    """Return the commands of the Procfile's lasting processes: what is measured is what is run."""
     lines = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
     pairs = (line.partition(":") for line in lines if line.strip() and not line.startswith("#"))
-    return {name.strip(): command.strip() for name, _, command in pairs}
+    found = {name.strip(): command.strip() for name, _, command in pairs}
+    found.pop("release", None)
+    return found
 
 
 def python(*words: str) -> str:

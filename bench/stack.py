@@ -32,7 +32,6 @@ from bench.processes import (
     python,
 )
 
-ROLES = ("bank", "web", "dispatch", "webhooks", "beat")
 BANK_LATENCY_MS = 20
 NO_LIMIT = "1000000"
 
@@ -159,9 +158,8 @@ def platform(
             words = ("-m", "bench.receiver", "--port", str(ports["receiver"]))
             processes.start("receiver", python(*words))
             tenant = _seed(processes, "Bench Marketplace", f"{receiver_url}/hooks")
-            commands = procfile()
-            for role in ROLES:
-                processes.start(role, commands[role])
+            for role, command in procfile().items():
+                processes.start(role, command)
             stack = Stack(
                 home=home,
                 processes=processes,

@@ -8,11 +8,14 @@ import pytest
 
 from bench import meter
 from bench.processes import procfile
-from bench.stack import ROLES, sibling
+from bench.stack import sibling
 
 
-def test_every_measured_role_is_in_the_procfile():
-    assert set(ROLES) == set(procfile()) - {"release"}
+def test_the_measured_processes_are_the_procfile_s():
+    commands = procfile()
+    assert {"web", "dispatch", "webhooks", "beat", "bank"} <= set(commands)
+    assert "release" not in commands
+    assert commands["dispatch"].startswith("nice -n 5 celery -A atlaspay")
 
 
 def test_a_sibling_database_keeps_user_and_socket():
