@@ -108,13 +108,15 @@ class Receiver:
         elif len(self._seen) < REMEMBERED_IDS:
             self._seen[message_id] = None
         self.types[notice.type] += 1
+        # `data` has one member, named for the kind of object it shows: payout, batch, endpoint.
+        shown = next((each for each in notice.data.values() if isinstance(each, dict)), {})
         self._events.append(
             {
                 "message_id": message_id,
                 "id": notice.id,
                 "type": notice.type,
-                "object_id": notice.data.get("id"),
-                "status": notice.data.get("status"),
+                "object_id": shown.get("id"),
+                "status": shown.get("status"),
                 "sequence": notice.sequence,
                 "timestamp": notice.timestamp,
                 "received_at": now,

@@ -71,7 +71,8 @@ def test_each_header_is_needed(name: str) -> None:
 
 def test_counts_keep_what_was_good_apart_from_what_was_not() -> None:
     receiver = Receiver([SECRET], keep=2)
-    payload = {"type": "payout.settled", "sequence": 2, "data": {"id": "po_1", "status": "settled"}}
+    shown = {"id": "po_1", "status": "settled"}
+    payload = {"type": "payout.settled", "sequence": 2, "data": {"payout": shown}}
     for number in (1, 2, 3):
         body = json.dumps({"id": f"ev_{number}", **payload}).encode()
         assert receiver.take(_signed(body, id_=f"msg_{number}"), body) is None
@@ -111,7 +112,7 @@ def running() -> Iterator[Running]:
 
 
 def test_process_takes_refuses_and_reports(running: Running) -> None:
-    body = b'{"id":"ev_1","type":"payout.failed","data":{"id":"po_1"}}'
+    body = b'{"id":"ev_1","type":"payout.failed","data":{"payout":{"id":"po_1"}}}'
     good = requests.post(f"{running.url}/webhooks", data=body, headers=_signed(body), timeout=5)
     bad = requests.post(
         f"{running.url}/webhooks", data=body, headers=_signed(body, secret=OTHER), timeout=5
