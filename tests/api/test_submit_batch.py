@@ -59,6 +59,14 @@ def test_a_dry_run_changes_nothing(live_server, key, file):
     assert not Batch.objects.exists()
 
 
+def test_a_dry_run_says_what_the_balance_is_short_of(live_server, file):
+    said = run(str(file), url=live_server.url, api_key=ApiKeyFactory().text, dry_run=True)
+    assert "sellers-EUR: would be refused: 2 of 2 payouts, 4.00 EUR" in said
+    assert "the balance is short of 4.00 EUR" in said
+    assert "the balance is short of 2.00 USD" in said
+    assert not Batch.objects.exists()
+
+
 def test_refusals_are_told_in_words(live_server, key, file):
     with pytest.raises(CommandError, match="401 key_unknown"):
         run(str(file), url=live_server.url, api_key="ap_test_x_y")

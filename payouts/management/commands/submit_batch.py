@@ -137,6 +137,8 @@ def _said(shown: dict[str, Any]) -> str:
         verdict = "would be accepted" if shown["would_be_accepted"] else "would be refused"
         lines = [f"{shown['reference']}: {verdict}: {counted}"]
         lines += [f"  {e['pointer']}: {e['detail']}" for e in shown["errors"]]
+        if short_minor := shown["funds"]["shortfall_minor"]:
+            lines.append(f"  the balance is short of {display(short_minor, shown['currency'])}")
     elif shown["intake"] == "received":
         lines = [f"{shown['id']} {shown['reference']}: stored, {shown['item_count']} payouts"]
     else:
