@@ -57,8 +57,12 @@ class Command(BaseCommand):
                 "If the bank paid it after all, the partner gets the money a second time.\n"
                 f"Type the payout's id to go on: {ids[0]}"
             )
-            if input().strip() != ids[0]:
-                raise CommandError("Nothing was changed.")
+            try:
+                typed = input().strip()
+            except EOFError:
+                typed = ""
+            if typed != ids[0]:
+                raise CommandError("Nothing was changed. Without a terminal, add --yes.")
         payout = operator.confirm(ids[0], is_paid=options["paid"], evidence=options["evidence"])
         self._say(options, {"payout": payout.id, "state": str(payout.state)})
 
