@@ -6,6 +6,7 @@ lease ran out is simply due again; the claim that finds it leaves an `in_doubt` 
 which uses up no step of the schedule.
 """
 
+import logging
 import random
 import time
 import uuid
@@ -15,6 +16,8 @@ from atlaspay.core import crypto
 from webhooks import sql
 from webhooks.delivery.breaker import Health
 from webhooks.signing import decode_secret
+
+log = logging.getLogger(__name__)
 
 LEASE_S = 60
 # Rows claimed ahead per parallel call of an endpoint that answers; one that fails gets no backlog.
@@ -155,17 +158,28 @@ ORDER BY c.endpoint_id, c.object_id, c.sequence
 
 
 def due_targets() -> list[Target]:
-    """Return the enabled endpoints that have due deliveries and whose breaker is closed."""
-    return [
-        Target(
-            endpoint_id=row["id"],
-            partner_id=row["partner_id"],
-            url=row["url"],
-            keys=_keys(row["id"], row["secret_sealed"], row["previous_secret_sealed"]),
-            health=health_of(row),
+    """Return the enabled endpoints that have due deliveries and whose breaker is closed.
+
+    One whose secret does not open is left out with an alarm; its deliveries wait.
+    """
+    found = []
+    for row in sql.fetch(_TARGETS, {}):
+        try:
+            keys = _keys(row["id"], row["secret_sealed"], row["previous_secret_sealed"])
+        except (crypto.SealError, ValueError) as error:
+            extra = {"endpoint_id": row["id"], "error": str(error)}
+            log.error("webhook.secret_unreadable", extra=extra)  # noqa: TRY400 - no key in a trace
+            continue
+        found.append(
+            Target(
+                endpoint_id=row["id"],
+                partner_id=row["partner_id"],
+                url=row["url"],
+                keys=keys,
+                health=health_of(row),
+            )
         )
-        for row in sql.fetch(_TARGETS, {})
-    ]
+    return found
 
 
 def health_of(row: sql.Row) -> Health:

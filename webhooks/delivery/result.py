@@ -106,7 +106,7 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
         return float(min(int(text[:9]), 10**8))
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

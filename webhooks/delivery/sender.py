@@ -5,6 +5,7 @@ where one fails, those behind it are given back unsent. Touches no database.
 """
 
 import asyncio
+import logging
 import queue
 import time
 from collections import deque
@@ -24,6 +25,8 @@ from webhooks.delivery.claim import RECHECK_S, Claimed, Target
 from webhooks.delivery.result import KEPT_HEADERS, Outcome, Result, name_error, retry_after_s
 from webhooks.delivery.schedule import LATE_DEADLINE_S, deadline_s
 from webhooks.signing import sign
+
+log = logging.getLogger(__name__)
 
 KEPT_BYTES = 16 * 1024
 CONNECT_S = 3.0
@@ -118,8 +121,14 @@ class Sender:
             if self._is_stopping or lane.is_closed or is_late:
                 self._give_back(group[index:], PAUSE_S if lane.is_closed else 0.0)
                 return
-            result = await self._attempt(lane, item)
-            self.results.put(result)
+            result = _broken(item)
+            try:
+                result = await self._attempt(lane, item)
+            except Exception:
+                # One that vanished would keep its run, and with it every endpoint, waiting.
+                log.exception("webhook.send_broke", extra={"delivery_id": item.id})
+            finally:
+                self.results.put(result)
             self._note(lane, result)
             if result.outcome is not Outcome.DELIVERED:
                 # They wait for the one before; the claim looks when that one may be through.
@@ -163,7 +172,7 @@ class Sender:
                 timeout=aiohttp.ClientTimeout(total=deadline_s(item.step), sock_connect=CONNECT_S),
             ) as response:
                 status = response.status
-                kept = {n: v[:300] for n in KEPT_HEADERS if (v := response.headers.get(n))}
+                kept = {n: _text(v) for n in KEPT_HEADERS if (v := response.headers.get(n))}
                 body = await _first_bytes(response)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as caught:
             error, detail = name_error(caught)
@@ -185,6 +194,24 @@ class Sender:
             else None,
             is_saturated=bool(lane.waiting),
         )
+
+
+def _broken(item: Claimed) -> Result:
+    """Return what an attempt comes to that a fault of ours ended: as far as we know, not heard."""
+    return Result(
+        item,
+        Outcome.FAILED,
+        error="internal",
+        detail="A fault of ours ended the call; it is repeated.",
+        started_at=datetime.now(UTC),
+    )
+
+
+def _text(header: str) -> str:
+    """Return a header's text, cut; bytes that are no UTF-8 came as surrogates, which no JSON
+    column takes.
+    """
+    return header[:300].encode("utf-8", "replace").decode()
 
 
 def _outcome(status: int | None) -> Outcome:
