@@ -85,9 +85,10 @@ def confirm(payout_id: str, *, is_paid: bool, evidence: str) -> Payout:
     """Settle or fail one payout by hand on what the bank confirmed otherwise (statement, phone).
 
     `evidence` says where that is seen and is kept on the attempt and in history. Failing one whose
-    money may have moved is what loses money: the door must ask twice. Raises NotFoundError,
+    money may have moved is what loses money: the door must ask twice, and while the platform itself
+    still asks, and may send again under the same key, it is refused. Raises NotFoundError,
     InvalidRequestError (no evidence), ConflictError (`not_waiting`: nothing of it waits for a
-    bank).
+    bank; `still_asking`).
     """
     evidence = evidence.strip()
     low, high = EVIDENCE_LENGTH
@@ -107,6 +108,12 @@ def confirm(payout_id: str, *, is_paid: bool, evidence: str) -> Payout:
         raise ConflictError(
             f"{payout.id} is {payout.state} ({payout.stage}): it does not wait for a bank.",
             code="not_waiting",
+        )
+    if not is_paid and payout.stage == Stage.INQUIRY:
+        raise ConflictError(
+            f"{payout.id} is still being asked about and may be sent again under the same key."
+            " Wait until its outcome is unknown for good, five minutes after it was sent.",
+            code="still_asking",
         )
     detail = f"by hand: {evidence}"
     outcome: base.Outcome = (

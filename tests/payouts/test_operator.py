@@ -12,7 +12,7 @@ from ledger.selectors import balance
 from payouts.models import Attempt
 from payouts.rails import base
 from payouts.services import operator, settlement
-from tests.payouts.factories import fresh, funded_partner, queued_payout, sending
+from tests.payouts.factories import age_attempt, fresh, funded_partner, queued_payout, sending
 
 pytestmark = pytest.mark.django_db
 EVIDENCE = "statement of 22 November, line 7"
@@ -40,9 +40,23 @@ def test_paid_by_hand_settles_and_keeps_the_evidence(unknown):
 
 
 def test_unpaid_by_hand_fails_and_gives_the_money_back(unknown):
+    age_attempt(unknown.attempt, 301)
+    settlement.apply(
+        [settlement.Answer(unknown.payout.id, unknown.attempt.id, base.Unknown())], reason="test"
+    )
     payout = operator.confirm(unknown.payout.id, is_paid=False, evidence=EVIDENCE)
     assert (payout.state, payout.failure_code) == ("failed", "refused_unspecified")
     assert balance(chart.partner_available(payout.partner_id, "EUR")) == 50_000
+
+
+def test_unpaid_is_refused_while_the_same_key_may_be_sent_again(unknown):
+    before = fresh(unknown.payout).version
+    with pytest.raises(ConflictError) as refusal:
+        operator.confirm(unknown.payout.id, is_paid=False, evidence=EVIDENCE)
+    assert refusal.value.code == "still_asking"
+    payout = fresh(unknown.payout)
+    assert (payout.state, payout.stage, payout.version) == ("sending", "inquiry", before)
+    assert balance(chart.partner_available(payout.partner_id, "EUR")) == 30_000
 
 
 def test_no_evidence_no_change(unknown):
