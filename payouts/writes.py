@@ -163,7 +163,8 @@ def insert_attempts(attempts: Sequence[Attempt]) -> None:
 
 
 _RESEND = """
-UPDATE payouts_attempt a SET sends = a.sends + 1, claim_id = v.claim_id,
+UPDATE payouts_attempt a SET sends = least(a.sends + 1, 32767), claim_id = v.claim_id,
+       started_at = CASE a.state WHEN 'not_sent' THEN clock_timestamp() ELSE a.started_at END,
        state = CASE a.state WHEN 'not_sent' THEN 'sending' ELSE a.state END
   FROM unnest(%s::text[], %s::uuid[]) AS v(id, claim_id)
  WHERE a.id = v.id AND a.state IN ('not_sent', 'unknown')
@@ -175,7 +176,8 @@ def resend_attempts(attempts: Sequence[Attempt]) -> set[str]:
     """Put attempts that never reached the bank, or that the bank does not know, on the wire again
     with the same key.
 
-    An unknown one stays unknown: even if this send is refused at the door, an earlier one may have
+    What never reached the bank begins anew: its silence is counted from this send. An unknown one
+    stays unknown: even if this send is refused at the door, an earlier one may have
     been taken. Return the ids that were still free to be sent.
     """
     if not attempts:

@@ -5,6 +5,8 @@ queue is the table: several processes claim with SKIP LOCKED, a lease and a fenc
 killed one loses nothing but the lease's seconds.
 """
 
+import logging
+import math
 import queue
 import threading
 import time
@@ -20,6 +22,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from atlaspay.core import context, fanout
+from atlaspay.core.crypto import SealError
 from partners.models import Partner
 from payouts import writes
 from payouts.machine import State
@@ -29,20 +32,27 @@ from payouts.rails.throttle import Throttle
 from payouts.services import banking, rails_control, settlement, unit
 from payouts.vault import open_account
 
+log = logging.getLogger(__name__)
+
 CHUNK = 250
 GATHER_S = 0.02
 IDLE_CLAIM_S = 0.05
 STRAGGLER_S = 1.0
+UNREADABLE_DELAY = timedelta(minutes=1)
 KEY_SPACE = uuid.UUID("6f0c1d0e-5d2f-5c38-9f41-0c1b7f3a9a55")
 
 
 @dataclass(slots=True)
 class Sending:
-    """One claimed payout with the attempt that is committed and about to go on the wire."""
+    """One claimed payout with the attempt that is committed and about to go on the wire.
+
+    `lease_ends` is on `time.monotonic()`: after it others may act on the payout.
+    """
 
     payout: Payout
     attempt: Attempt
     order: base.Order
+    lease_ends: float = math.inf
 
 
 def bank_key(payout_id: str, number: int) -> str:
@@ -88,8 +98,9 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
     committed.
 
     queued -> sending with lease and token. An attempt that never reached the bank goes out again
-    under its own key.
+    under its own key. A payout whose account does not open is put off with an alarm.
     """
+    lease_ends = time.monotonic() + settings.ATLASPAY_LEASE_S
     lease = timedelta(seconds=settings.ATLASPAY_LEASE_S)
     token = uuid.uuid4()
     with unit.open(reason="dispatch") as work:
@@ -105,21 +116,29 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
         }
         sendings, fresh = [], []
         for payout in payouts:
+            attempt = again.get(payout.id)
+            if is_new := attempt is None or attempt.rail != payout.rail:
+                attempt = _new_attempt(payout, token, work.now)
+            try:
+                order = order_of(payout, attempt)
+            except SealError:
+                log.critical("payout.account_unreadable", extra={"payout": payout.id})
+                payout.due_at = work.now + UNREADABLE_DELAY
+                work.change(payout)
+                continue
             payout.begin_send()
             payout.claim_id = token
             payout.leased_until = payout.due_at = work.now + lease
             payout.sent_at = payout.sent_at or work.now
-            attempt = again.get(payout.id)
-            if attempt is None or attempt.rail != payout.rail:
-                payout.attempt_count += 1
-                attempt = _new_attempt(payout, token, work.now)
+            if is_new:
+                payout.attempt_count = attempt.number
                 fresh.append(attempt)
             else:
                 attempt.claim_id = token
                 attempt.state = Attempt.State.SENDING
-            order = order_of(payout, attempt)
+                attempt.started_at = work.now
             attempt.payload_hash = banking.rail(attempt.rail).payload_hash(order)
-            sendings.append(Sending(payout, attempt, order))
+            sendings.append(Sending(payout, attempt, order, lease_ends))
             work.change(payout)
         writes.insert_attempts(fresh)
         writes.resend_attempts(
@@ -129,7 +148,7 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
 
 
 def _new_attempt(payout: Payout, token: uuid.UUID, now: datetime) -> Attempt:
-    number = payout.attempt_count
+    number = payout.attempt_count + 1
     return Attempt(
         payout=payout,
         number=number,
@@ -166,6 +185,11 @@ class Wire:
     async def _call(self, sending: Sending) -> None:
         rail = banking.rail(sending.attempt.rail)
         outcome: base.Outcome = base.Unknown(detail="the sender stopped before the bank answered")
+        if time.monotonic() > sending.lease_ends:
+            # Held up since the claim. Others may have asked, sent or settled it by hand meanwhile.
+            late = base.Unavailable(detail="not sent: the lease ended before the call began")
+            self.answers.put((sending, late))
+            return
         try:
             outcome = await rail.submit(fanout.session(rail.session_options()), sending.order)
         finally:
@@ -224,8 +248,11 @@ def _run_lane(throttle: Throttle, rails: Sequence[str], slice_s: float) -> int:
             if not wanted and not wire.in_flight:
                 return absorbed
             grant = throttle.take(wanted)
-            sendings = claim(rails, grant.granted) if grant.granted else []
-            throttle.release(grant.granted - len(sendings))
+            sendings: list[Sending] = []
+            try:
+                sendings = claim(rails, grant.granted) if grant.granted else []
+            finally:
+                throttle.release(grant.granted - len(sendings))
             wire.send(sendings)
             if sendings:
                 heard = time.monotonic()

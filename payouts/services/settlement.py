@@ -12,9 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db import OperationalError
+from django.db import DatabaseError, OperationalError
+from django_fsm import TransitionNotAllowed
 from psycopg.errors import DeadlockDetected
 
+from atlaspay.core.errors import AtlasError
 from payouts import postings
 from payouts.errors import LostRaceError
 from payouts.machine import Stage, State
@@ -38,6 +40,10 @@ HOLD_DELAY_S = 30.0
 POLL_DELAYS_S = (10, 30, 60, 300)
 RESEND_AFTER_INQUIRIES = 2
 
+# What one answer that makes no sense may raise; a database that is away is nobody's answer.
+UNFIT = (AtlasError, DatabaseError, TransitionNotAllowed, ValueError, TypeError, LookupError)
+# The bank said that money moved, or holds it: whatever follows, no second attempt is made.
+_MAY_HAVE_MOVED = (Stage.MONEY_MOVED, Stage.BLOCKED)
 _ALIVE = frozenset({Attempt.State.SENDING, Attempt.State.UNKNOWN, Attempt.State.ACCEPTED})
 
 
@@ -70,10 +76,39 @@ def apply(answers: Sequence[Answer], *, reason: str) -> Report:
 
     Tries with the objects the caller holds (compare and set on state and version); if anybody moved
     one of them since, all are locked and read again. Safe to repeat: an answer that tells nothing
-    new changes nothing.
+    new changes nothing. Where one of several cannot be written, each is absorbed by itself, so that
+    it keeps no other payout from its outcome; a single one raises.
     """
     if not answers:
         return Report()
+    try:
+        return _apply_set(answers, reason)
+    except OperationalError:
+        raise
+    except UNFIT:
+        if len(answers) == 1:
+            raise
+        log.exception("settlement.set_refused", extra={"answers": len(answers)})
+    whole = Report()
+    for answer in answers:
+        try:
+            one = _apply_set([Answer(answer.payout_id, answer.attempt_id, answer.outcome)], reason)
+        except OperationalError:
+            raise
+        except UNFIT:
+            log.critical(
+                "settlement.answer_unfit",
+                exc_info=True,
+                extra={"payout": answer.payout_id, "attempt": answer.attempt_id},
+            )
+        else:
+            whole.moved += one.moved
+            whole.resend += one.resend
+            whole.pause |= one.pause
+    return whole
+
+
+def _apply_set(answers: Sequence[Answer], reason: str) -> Report:
     claimed = [(a.payout, a.attempt, a.outcome) for a in answers if a.payout and a.attempt]
     if len(claimed) == len(answers):
         try:
@@ -119,12 +154,17 @@ def _absorb_all(
 def _note(work: Work, attempt: Attempt, outcome: base.Outcome) -> None:
     """Keep the evidence: raw status and code, hash of the raw answer."""
     attempt.answered_at = work.now
-    attempt.bank_status = outcome.bank_status or attempt.bank_status
-    attempt.bank_code = outcome.bank_code or attempt.bank_code
-    attempt.bank_reference = outcome.bank_reference or attempt.bank_reference
+    attempt.bank_status = _clean(outcome.bank_status) or attempt.bank_status
+    attempt.bank_code = _clean(outcome.bank_code) or attempt.bank_code
+    attempt.bank_reference = _clean(outcome.bank_reference) or attempt.bank_reference
     attempt.http_status = outcome.http_status or attempt.http_status
     attempt.response_hash = outcome.response_hash or attempt.response_hash
-    attempt.detail = (outcome.detail or attempt.detail)[:300]
+    attempt.detail = (_clean(outcome.detail) or attempt.detail)[:300]
+
+
+def _clean(text: str) -> str:
+    """Return a bank's words without NUL, which no text column takes."""
+    return text.replace("\0", "\ufffd")
 
 
 def _absorb(
@@ -143,6 +183,8 @@ def _absorb(
                 log.error(
                     "payout.blocked_at_bank", extra={"payout": payout.id, "attempt": attempt.id}
                 )
+        case base.Rejected() if _proves_nothing_of_earlier_sends(attempt, outcome):
+            _unknown(work, payout, attempt)
         case base.Rejected():
             _refuse(work, payout, attempt, outcome)
         case base.RateLimited() | base.Unavailable() | base.ConfigError() if (
@@ -153,6 +195,16 @@ def _absorb(
             _not_found(work, payout, attempt, report)
         case _:
             _unknown(work, payout, attempt)
+
+
+def _proves_nothing_of_earlier_sends(attempt: Attempt, outcome: base.Rejected) -> bool:
+    """Say whether only the last of several sends was refused: at the door, with no transfer made.
+
+    An earlier send of the same key, whose answer was lost, may have been taken all the same.
+    """
+    is_door = outcome.http_status is not None and outcome.http_status >= 400
+    is_again = attempt.state == Attempt.State.UNKNOWN and attempt.sends > 1
+    return is_again and is_door and not outcome.bank_reference
 
 
 def _settle(work: Work, payout: Payout, attempt: Attempt) -> None:
@@ -192,7 +244,7 @@ def _refuse(work: Work, payout: Payout, attempt: Attempt, outcome: base.Rejected
     attempt.state = Attempt.State.REJECTED
     attempt.canonical_code = outcome.canonical
     attempt.finished_at = work.now
-    payout.bank_code = outcome.bank_code
+    payout.bank_code = _clean(outcome.bank_code)
     delay_s = _next_try(work, payout, outcome)
     if delay_s is None:
         payout.fail()
@@ -212,7 +264,9 @@ def _next_try(work: Work, payout: Payout, outcome: base.Rejected) -> float | Non
     """Return the delay until the next attempt, or None and set the failure if there is none."""
     code = outcome.canonical
     left_s = (payout.deadline_at - work.now).total_seconds()
-    if outcome.retry_class == base.RetryClass.RETRY_NEW:
+    if payout.stage in _MAY_HAVE_MOVED:
+        pass
+    elif outcome.retry_class == base.RetryClass.RETRY_NEW:
         step = min(payout.attempt_count, len(RETRY_DELAYS_S)) - 1
         delay_s = RETRY_DELAYS_S[step] * random.uniform(0.8, 1.2)
         if payout.attempt_count <= len(RETRY_DELAYS_S) and delay_s < left_s:
@@ -221,7 +275,7 @@ def _next_try(work: Work, payout: Payout, outcome: base.Rejected) -> float | Non
     elif outcome.retry_class == base.RetryClass.REROUTE and left_s > 0:
         if other := next_rail(payout):
             payout.fallback_reason = (
-                f"{payout.rail} refused: {outcome.canonical} ({outcome.bank_code})"[:140]
+                f"{payout.rail} refused: {outcome.canonical} ({payout.bank_code})"[:140]
             )
             payout.rail = other
             return 0.0
@@ -252,6 +306,7 @@ def _unknown(work: Work, payout: Payout, attempt: Attempt) -> None:
     """It may have been paid: keep the money reserved and ask again, at last by a person."""
     was_inquiry = payout.stage in (Stage.INQUIRY, Stage.OUTCOME_UNKNOWN)
     if attempt.state == Attempt.State.ACCEPTED:
+        _release_lease(payout)
         payout.due_at = work.now + timedelta(seconds=POLL_DELAYS_S[1])
         work.change(payout)
         return

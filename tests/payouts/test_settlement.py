@@ -1,15 +1,18 @@
 """What each answer of a bank does: state, attempt, ledger, event; exact values, worked by hand."""
 
+import time
+
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from ledger import chart
 from ledger.selectors import balance
+from payouts import writes
 from payouts.machine import Stage, State
 from payouts.models import Attempt, Return
 from payouts.rails import base
-from payouts.services import dispatch, inquiry, settlement
+from payouts.services import banking, dispatch, inquiry, settlement
 from payouts.services.settlement import Answer
 from tests.payouts.factories import (
     age_attempt,
@@ -140,6 +143,56 @@ def test_a_transient_refusal_is_tried_again_with_another_key(sent, partner):
     assert books(partner) == (30_000, 20_000, 0, 50_000)
 
 
+@pytest.mark.parametrize("held", [base.Accepted(money_moved=True), base.Blocked()])
+def test_money_that_may_have_moved_is_refused_for_good_and_not_sent_again(sent, partner, held):
+    answer(sent, held)
+    answer(sent, RETRY)
+    payout = fresh(sent.payout)
+    assert (payout.state, payout.failure_code) == (State.FAILED, "beneficiary_bank_timeout")
+    assert payout.attempt_count == 1
+    assert books(partner) == (50_000, 0, 0, 50_000)
+
+
+def refused_at_the_door(http_status=422):
+    return base.Rejected(
+        canonical="validation_failed",
+        retry_class=base.RetryClass.TERMINAL,
+        http_status=http_status,
+    )
+
+
+def test_a_second_send_refused_at_the_door_proves_nothing_of_the_first(sent, partner):
+    answer(sent, base.Unknown())
+    assert writes.resend_attempts([sent.attempt]) == {sent.attempt.id}
+    answer(sent, refused_at_the_door())
+    payout = fresh(sent.payout)
+    assert (payout.state, payout.stage) == (State.SENDING, Stage.INQUIRY)
+    assert books(partner) == (30_000, 20_000, 0, 50_000)
+    answer(sent, base.Settled(bank_reference="tr_1"))
+    assert fresh(sent.payout).state == State.SETTLED
+
+
+def test_a_first_send_refused_at_the_door_is_refused(sent, partner):
+    answer(sent, refused_at_the_door())
+    assert fresh(sent.payout).state == State.FAILED
+    assert books(partner) == (50_000, 0, 0, 50_000)
+
+
+def test_the_bank_knows_of_a_refused_transfer_after_a_second_send(sent):
+    answer(sent, base.Unknown())
+    writes.resend_attempts([sent.attempt])
+    answer(
+        sent,
+        base.Rejected(
+            canonical="account_closed",
+            retry_class=base.RetryClass.TERMINAL,
+            http_status=200,
+            bank_reference="tr_1",
+        ),
+    )
+    assert fresh(sent.payout).state == State.FAILED
+
+
 def test_retries_exhaust(sent, partner):
     current = sent
     for _ in range(len(settlement.RETRY_DELAYS_S)):
@@ -167,6 +220,46 @@ def test_what_never_reached_the_bank_keeps_its_key_and_number(sent, partner, out
     assert (row.number, row.sends, row.state) == (1, 2, "sending")
     assert events_of(payout) == []
     assert books(partner) == (30_000, 20_000, 0, 50_000)
+
+
+def test_silence_is_counted_from_the_send_and_not_from_an_earlier_refusal_at_the_door(sent):
+    answer(sent, base.Unavailable())
+    age_attempt(sent.attempt, 900)
+    make_due(sent.payout)
+    again = sending(fresh(sent.payout))
+    assert again.attempt.id == sent.attempt.id
+    answer(again, base.Unknown(), payout=again.payout, attempt=again.attempt)
+    assert fresh(sent.payout).stage == Stage.INQUIRY
+    make_due(sent.payout)
+    answer(again, base.Unknown())
+    assert fresh(sent.payout).stage == Stage.INQUIRY
+
+
+def test_a_call_that_begins_after_its_lease_is_never_made(sent, monkeypatch):
+    monkeypatch.setattr(banking, "rail", no_rail_may_be_called)
+    sent.lease_ends = time.monotonic() - 0.001
+    wire = dispatch.Wire()
+    wire.send([sent])
+    ((late, outcome),) = wire.gather(most=1, wait_s=5)
+    assert (late, outcome.detail) == (sent, "not sent: the lease ended before the call began")
+    answer(sent, outcome)
+    assert Attempt.objects.get(id=sent.attempt.id).state == "not_sent"
+
+
+def test_a_late_unmade_call_leaves_alone_what_others_asked_about(sent):
+    make_due(sent.payout)
+    inquiry._claim(State.SENDING, 10)
+    answer(sent, base.Unavailable(), payout=sent.payout, attempt=sent.attempt)
+    assert fresh(sent.payout).state == State.SENDING
+    assert Attempt.objects.get(id=sent.attempt.id).state == "unknown"
+
+
+def no_rail_may_be_called(name):
+    class Never:
+        async def submit(self, session, order):
+            raise AssertionError("a call was made")
+
+    return Never()
 
 
 def test_config_error_asks_to_pause_the_rail(sent):
