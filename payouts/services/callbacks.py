@@ -10,10 +10,14 @@ import json
 import logging
 from collections.abc import Mapping
 
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from atlaspay.core.crypto import SealError, seal, unseal
+from atlaspay.core.errors import RateLimitedError
 from atlaspay.core.ids import new_id
+from partners import throttles
 from payouts.machine import State
 from payouts.models import Attempt, BankCallback
 from payouts.pipeline import PROCESS_CALLBACKS
@@ -24,6 +28,9 @@ from payouts.services.returns import apply_returns
 log = logging.getLogger(__name__)
 
 CHUNK = 200
+# Anybody may post here, and what is stored stays: forged messages are kept as evidence up to this.
+FORGED_PER_SECOND = 0.1
+FORGED_BURST = 100
 _KEPT_HEADERS = (
     "webhook-id",
     "webhook-timestamp",
@@ -46,8 +53,16 @@ def store(rail: str, headers: Mapping[str, str], raw: bytes) -> bool:
     """Store a message as it came; return False if the very same one is stored already.
 
     The key is the hash of the whole message (id, signature, body), so that a forged message can
-    never take the place of a true one that carries the same id.
+    never take the place of a true one that carries the same id. Raises RateLimitedError for
+    messages without a valid signature, where they come in numbers: an honest bank sends again.
     """
+    if not _is_signed(rail, headers, raw):
+        budget = throttles.take(
+            f"callbacks:{rail}:forged", rate=FORGED_PER_SECOND, burst=FORGED_BURST
+        )
+        if not budget.allowed:
+            log.warning("callback.dropped", extra={"rail": rail, "bytes": len(raw)})
+            raise RateLimitedError("Too many messages whose signature does not hold.")
     kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
     digest = hashlib.sha256(raw)
     for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
@@ -69,16 +84,49 @@ def store(rail: str, headers: Mapping[str, str], raw: bytes) -> bool:
     return is_new
 
 
+def _is_signed(rail: str, headers: Mapping[str, str], raw: bytes) -> bool:
+    try:
+        banking.rails().of_provider(rail)[0].parse_callback(headers, raw)
+    except base.BadSignatureError:
+        return False
+    except base.UnreadableMessageError:
+        return True
+    return True
+
+
 def process(*, limit: int = CHUNK) -> int:
     """Believe what is signed, once: apply stored messages, oldest first; return how many were
     looked at.
+
+    Where one of them cannot be written, each is applied by itself, and that one ends as broken with
+    an alarm: it must not keep the others waiting.
     """
+    waiting = BankCallback.objects.filter(state=BankCallback.State.STORED).order_by("id")
+    try:
+        return _process(waiting, limit)
+    except OperationalError:
+        raise
+    except settlement.UNFIT:
+        log.exception("callback.set_refused")
+    ids = list(waiting.values_list("id", flat=True)[:limit])
+    for callback_id in ids:
+        try:
+            _process(waiting.filter(id=callback_id), 1)
+        except OperationalError:
+            raise
+        except settlement.UNFIT as error:
+            log.critical("callback.unfit", exc_info=True, extra={"callback": callback_id})
+            waiting.filter(id=callback_id).update(
+                state=BankCallback.State.BROKEN,
+                detail=f"could not be applied: {type(error).__name__}",
+                processed_at=Now(),
+            )
+    return len(ids)
+
+
+def _process(waiting: QuerySet[BankCallback], limit: int) -> int:
     with unit.open(reason="bank called") as work:
-        rows = list(
-            BankCallback.objects.filter(state=BankCallback.State.STORED)
-            .order_by("id")
-            .select_for_update(skip_locked=True)[:limit]
-        )
+        rows = list(waiting.select_for_update(skip_locked=True)[:limit])
         if not rows:
             return 0
         hints = {row.id: _read(row) for row in rows}
@@ -87,6 +135,8 @@ def process(*, limit: int = CHUNK) -> int:
             (a.rail, a.end_to_end_id): a
             for a in Attempt.objects.filter(end_to_end_id__in=wanted).select_related("payout")
         }
+        # All at once and before any ledger row, as everybody who moves payouts locks them.
+        work.lock(attempt.payout_id for attempt in attempts.values())
         answers: dict[str, settlement.Answer] = {}
         returned: dict[str, tuple[base.ReturnHint, ...]] = {}
         ask: set[str] = set()

@@ -5,9 +5,10 @@ A look-up is a read; it may be repeated for ever. Only an attempt the bank defin
 is sent again, and then under the same key.
 """
 
+import logging
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +25,12 @@ from payouts.rails.throttle import Throttle
 from payouts.services import banking, rails_control, settlement, unit
 from payouts.services.dispatch import order_of
 
+log = logging.getLogger(__name__)
+
 CHUNK = 100
+# A round ends well inside the task's limit of a minute, however slowly the bank answers.
+ROUND_S = 20.0
+INQUIRIES_MAX = 32_767
 THREADS = 8
 TOO_MANY = 429
 LEASE = timedelta(seconds=60)
@@ -45,10 +51,7 @@ def _ask(throttle: Throttle, rails: Sequence[str], state: State, limit: int) -> 
         return 0
     try:
         claimed = _claim(state, grant.granted, rails)
-        orders = {attempt.id: order_of(payout, attempt) for payout, attempt in claimed}
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry") as pool:
-            asked = [attempt for _, attempt in claimed]
-            outcomes = list(pool.map(lambda a: banking.rail(a.rail).lookup(orders[a.id]), asked))
+        outcomes = _look_up_all(claimed)
     finally:
         throttle.release(grant.granted)
     _steer(throttle, outcomes)
@@ -59,6 +62,31 @@ def _ask(throttle: Throttle, rails: Sequence[str], state: State, limit: int) -> 
     report = settlement.apply(answers, reason="bank was asked")
     resend([pair for pair in claimed if pair[1].id in set(report.resend)])
     return len(claimed)
+
+
+def _look_up_all(claimed: Sequence[tuple[Payout, Attempt]]) -> list[base.Outcome]:
+    """Ask about each, some at once; one that breaks or is not answered in the round is unknown."""
+    if not claimed:
+        return []
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="inquiry")
+    calls = [pool.submit(_look_up, payout, attempt) for payout, attempt in claimed]
+    wait(calls, ROUND_S)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return [_outcome_of(call, attempt) for call, (_, attempt) in zip(calls, claimed, strict=True)]
+
+
+def _look_up(payout: Payout, attempt: Attempt) -> base.Outcome:
+    return banking.rail(attempt.rail).lookup(order_of(payout, attempt))
+
+
+def _outcome_of(call: Future[base.Outcome], attempt: Attempt) -> base.Outcome:
+    if not call.done() or call.cancelled():
+        return base.Unknown(detail=f"look-up: no answer within {ROUND_S:.0f} s")
+    if error := call.exception():
+        extra = {"attempt": attempt.id, "rail": attempt.rail}
+        log.error("inquiry.look_up_broke", exc_info=error, extra=extra)
+        return base.Unknown(detail=f"look-up: {type(error).__name__}")
+    return call.result()
 
 
 def _steer(throttle: Throttle, outcomes: Sequence[base.Outcome]) -> None:
@@ -92,7 +120,7 @@ def _claim(
             # door for "not sent".
             if attempt.state == Attempt.State.SENDING:
                 attempt.state = Attempt.State.UNKNOWN
-            attempt.inquiries += 1
+            attempt.inquiries = min(attempt.inquiries + 1, INQUIRIES_MAX)
             payout.claim_id = uuid.uuid4()
             payout.leased_until = payout.due_at = work.now + LEASE
             work.change(payout)

@@ -27,14 +27,29 @@ def apply_returns(returned: Mapping[str, tuple[ReturnHint, ...]], *, reason: str
     booked = 0
     with unit.open(reason=reason) as work:
         payouts = work.lock(returned)
-        known = set(Return.objects.filter(payout__in=payouts).values_list("rail", "bank_reference"))
+        references = {hint.bank_reference for hints in returned.values() for hint in hints}
+        known = {
+            (rail_name, reference): payout_id
+            for rail_name, reference, payout_id in Return.objects.filter(
+                bank_reference__in=references
+            ).values_list("rail", "bank_reference", "payout_id")
+        }
         for payout in payouts:
             for hint in returned[payout.id]:
-                if (payout.rail, hint.bank_reference) in known:
+                place = (payout.rail, hint.bank_reference)
+                if place in known:
+                    _check_first(payout, hint, known[place])
                     continue
-                known.add((payout.rail, hint.bank_reference))
+                known[place] = payout.id
                 booked += _book(work, payout, hint)
     return booked
+
+
+def _check_first(payout: Payout, hint: ReturnHint, first: str) -> None:
+    """Alarm where one reference stands for the money of two payouts: a person finds which."""
+    if first != payout.id:
+        extra = {"payout": payout.id, "return": hint.bank_reference, "first": first}
+        log.critical("bank.return_reference_reused", extra=extra)
 
 
 def _book(work: Work, payout: Payout, hint: ReturnHint) -> int:

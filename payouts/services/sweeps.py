@@ -20,7 +20,7 @@ from payouts.services import unit
 log = logging.getLogger(__name__)
 
 CHUNK = 500
-# A waiting payout this much later than planned is somebody's work; seconds by state.
+# A payout that has been in its state this long is somebody's work; seconds by state.
 ALARM_AGES_S = {
     State.SCREENING: 60,
     State.QUEUED: 300,
@@ -67,17 +67,24 @@ def complete_batches(*, limit: int = CHUNK) -> int:
     return len(done)
 
 
+# Since when a payout waits where it is. Never `updated_at` while a bank is asked or called: every
+# try renews it. A scheduled one waits since its time; a time to come is a negative age.
+_AGES = """
+SELECT state, extract(epoch FROM clock_timestamp() - min(
+           CASE WHEN state IN ('sending', 'sent') THEN sent_at
+                WHEN state = 'queued' THEN greatest(queued_at, execute_at)
+                WHEN state = 'screening' THEN submitted_at
+                ELSE updated_at END))::int
+  FROM payouts_payout WHERE state = ANY(%s) GROUP BY state
+"""
+
+
 def sound_alarms() -> dict[str, int]:
     """Log one line for each state in which something waits longer than it should; return the ages
     in seconds.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT state, extract(epoch FROM clock_timestamp() - min(updated_at))::int"
-            "  FROM payouts_payout WHERE state = ANY(%s)"
-            "   AND (due_at IS NULL OR due_at < clock_timestamp()) GROUP BY state",
-            [[str(state) for state in ALARM_AGES_S]],
-        )
+        cursor.execute(_AGES, [[str(state) for state in ALARM_AGES_S]])
         ages = {state: age for state, age in cursor.fetchall() if age > ALARM_AGES_S[State(state)]}
     for state, age in ages.items():
         log.error("queue.overdue", extra={"state": state, "age_s": age})
