@@ -111,7 +111,11 @@ class Payout(PayoutMachine):
         Batch, on_delete=models.PROTECT, related_name="payouts", db_index=False
     )
     partner = models.ForeignKey(
-        "partners.Partner", on_delete=models.PROTECT, related_name="payouts", db_index=False
+        "partners.Partner",
+        on_delete=models.PROTECT,
+        related_name="payouts",
+        db_index=False,
+        db_constraint=False,
     )
     position = models.PositiveIntegerField(help_text="Index in the batch as submitted, from 0.")
     reference = models.CharField(max_length=64)

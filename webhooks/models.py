@@ -33,7 +33,11 @@ class Event(models.Model):
 
     id = PublicIdField(prefix="ev")
     partner = models.ForeignKey(
-        "partners.Partner", on_delete=models.PROTECT, related_name="+", db_index=False
+        "partners.Partner",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     type = models.CharField(max_length=40)
     object_id = ReferenceField()
@@ -134,10 +138,18 @@ class Delivery(models.Model):
     id = PublicIdField(prefix="wd")
     event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
     endpoint = models.ForeignKey(
-        Endpoint, on_delete=models.PROTECT, related_name="deliveries", db_index=False
+        Endpoint,
+        on_delete=models.PROTECT,
+        related_name="deliveries",
+        db_index=False,
+        db_constraint=False,
     )
     partner = models.ForeignKey(
-        "partners.Partner", on_delete=models.PROTECT, related_name="+", db_index=False
+        "partners.Partner",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     object_id = ReferenceField()
     sequence = models.PositiveIntegerField()

@@ -275,7 +275,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "policy",
-                    models.ForeignKey(
+                    models.ForeignKey(db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

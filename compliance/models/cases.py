@@ -26,7 +26,11 @@ class ScreeningRun(models.Model):
         "payouts.Payout", on_delete=models.PROTECT, related_name="screening_runs"
     )
     policy = models.ForeignKey(
-        "compliance.Policy", on_delete=models.PROTECT, related_name="+", db_index=False
+        "compliance.Policy",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     score = models.PositiveSmallIntegerField(default=0)

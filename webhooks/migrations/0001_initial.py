@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "partner",
-                    models.ForeignKey(
+                    models.ForeignKey(db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -197,7 +197,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "partner",
-                    models.ForeignKey(
+                    models.ForeignKey(db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -206,7 +206,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "endpoint",
-                    models.ForeignKey(
+                    models.ForeignKey(db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="deliveries",

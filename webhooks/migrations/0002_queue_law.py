@@ -13,6 +13,16 @@ END $$;
 CREATE TRIGGER webhooks_event_immutable BEFORE UPDATE ON webhooks_event
     FOR EACH STATEMENT EXECUTE FUNCTION webhooks_event_is_immutable();
 
+-- Deliveries name their endpoint without a foreign key's check, which would lock the one row of a
+-- busy endpoint in every transaction: so it is never deleted, only marked so.
+CREATE FUNCTION webhooks_endpoint_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% of % is refused: deliveries name these rows', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON webhooks_endpoint
+    FOR EACH STATEMENT EXECUTE FUNCTION webhooks_endpoint_is_kept();
+
 -- A queue's partial indexes fill with dead entries; vacuum early and leave room on the page.
 ALTER TABLE webhooks_delivery SET (
     fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
@@ -25,6 +35,8 @@ ALTER TABLE webhooks_delivery RESET (
     fillfactor, autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold,
     autovacuum_vacuum_cost_delay
 );
+DROP TRIGGER kept ON webhooks_endpoint;
+DROP FUNCTION webhooks_endpoint_is_kept();
 DROP TRIGGER webhooks_event_immutable ON webhooks_event;
 DROP FUNCTION webhooks_event_is_immutable();
 """
