@@ -15,12 +15,14 @@ from payouts.services.reconciliation.lock import step
 
 _LINK_ATTEMPT = """
 UPDATE payouts_bankentry e SET attempt_id = a.id FROM payouts_attempt a
- WHERE e.provider = %(provider)s AND e.is_open AND e.attempt_id IS NULL AND e.end_to_end_id <> ''
+ WHERE e.provider = %(provider)s AND e.is_open AND e.id > %(after)s AND e.id <= %(upto)s
+   AND e.attempt_id IS NULL AND e.end_to_end_id <> ''
    AND a.rail = ANY(%(rails)s) AND a.end_to_end_id = e.end_to_end_id
 """
 _LINK_RETURN = """
 UPDATE payouts_bankentry e SET returned_id = r.id FROM payouts_return r
- WHERE e.provider = %(provider)s AND e.is_open AND e.returned_id IS NULL AND e.amount_minor > 0
+ WHERE e.provider = %(provider)s AND e.is_open AND e.id > %(after)s AND e.id <= %(upto)s
+   AND e.returned_id IS NULL AND e.amount_minor > 0
    AND e.bank_reference <> '' AND r.rail = ANY(%(rails)s) AND r.bank_reference = e.bank_reference
 """
 # The bank's reference is given to fund_partner: its own for the transfer, or the entry's.
@@ -29,7 +31,8 @@ UPDATE payouts_bankentry e SET funding_reference = p.reference
   FROM ledger_posting p
   JOIN ledger_journal j ON j.id = p.journal_id AND j.kind = %(funded)s
   JOIN ledger_account a ON a.id = p.account_id AND a.name LIKE 'bank:%%:cash:%%'
- WHERE e.provider = %(provider)s AND e.is_open AND e.funding_reference = '' AND e.amount_minor > 0
+ WHERE e.provider = %(provider)s AND e.is_open AND e.id > %(after)s AND e.id <= %(upto)s
+   AND e.funding_reference = '' AND e.amount_minor > 0
    AND e.attempt_id IS NULL AND e.returned_id IS NULL
    AND p.reference <> '' AND p.reference IN (e.reference, e.bank_reference, e.end_to_end_id)
    AND a.name = 'bank:' || e.provider || ':cash:' || e.currency
@@ -72,7 +75,7 @@ WITH seen AS (
       LEFT JOIN payouts_attempt a ON a.id = e.attempt_id
       LEFT JOIN payouts_payout p ON p.id = a.payout_id
       LEFT JOIN payouts_return r ON r.id = e.returned_id
-     WHERE e.provider = %(provider)s AND e.is_open
+     WHERE e.provider = %(provider)s AND e.is_open AND e.id > %(after)s AND e.id <= %(upto)s
 ), judged AS (
     SELECT s.id, s.cause,
            CASE s.cause WHEN '' THEN 'matched' WHEN 'theirs_only' THEN 'unmatched'
@@ -87,20 +90,48 @@ UPDATE payouts_bankentry e SET cause = j.cause, status = j.status, is_open = j.i
 """
 _JUDGE_NOTICES = """
 UPDATE payouts_banknotice n SET is_open = false FROM payouts_bankentry e
- WHERE n.provider = %(provider)s AND n.is_open AND e.provider = n.provider
+ WHERE n.provider = %(provider)s AND n.is_open AND n.id > %(after)s AND n.id <= %(upto)s
+   AND e.provider = n.provider
    AND e.account_id = n.account_id AND e.reference = n.reference
    AND (e.amount_minor, e.currency, e.end_to_end_id)
      = (n.amount_minor, n.currency, n.end_to_end_id)
 """
+# A backlog of a million entries is then many short transactions.
+_NEXT = """
+SELECT max(id) FROM (SELECT id FROM {table} WHERE provider = %(provider)s AND is_open
+                        AND id > %(after)s ORDER BY id LIMIT %(chunk)s) t
+"""
+CHUNK = 5_000
 
 
 def match(provider: str, rails: Sequence[str]) -> int:
-    """Link and judge the provider's open entries and notices; return how many were judged anew."""
-    values: dict[str, Any] = {"provider": provider, "rails": list(rails), "funded": FUNDED}
-    with step(provider), connection.cursor() as cursor:
-        for statement in (_LINK_ATTEMPT, _LINK_RETURN, _LINK_FUNDING):
-            cursor.execute(statement, values)
-        cursor.execute(_JUDGE, values)
-        judged = int(cursor.rowcount)
-        cursor.execute(_JUDGE_NOTICES, values)
+    """Link and judge the provider's open entries and notices, a chunk a transaction; return how
+    many entries were judged anew.
+    """
+    links = (_LINK_ATTEMPT, _LINK_RETURN, _LINK_FUNDING, _JUDGE)
+    judged = _walk("payouts_bankentry", links, provider, rails)
+    _walk("payouts_banknotice", (_JUDGE_NOTICES,), provider, rails)
     return judged
+
+
+def _walk(table: str, statements: Sequence[str], provider: str, rails: Sequence[str]) -> int:
+    """Run statements over a table's open rows; return how many rows the last of them changed."""
+    values: dict[str, Any] = {
+        "provider": provider,
+        "rails": list(rails),
+        "funded": FUNDED,
+        "after": 0,
+        "chunk": CHUNK,
+    }
+    changed = 0
+    while True:
+        with step(provider), connection.cursor() as cursor:
+            cursor.execute(_NEXT.format(table=table), values)
+            (upto,) = cursor.fetchone()
+            if upto is None:
+                return changed
+            values["upto"] = upto
+            for statement in statements:
+                cursor.execute(statement, values)
+            changed += int(cursor.rowcount)
+            values["after"] = upto

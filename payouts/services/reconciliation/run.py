@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 
+from django.db import connection
+
 from payouts.models import ReconciliationBreak
 from payouts.rails.base import Rail, RailReadError
 from payouts.services import banking
@@ -14,6 +16,8 @@ from payouts.services.reconciliation.matching import match
 from payouts.services.reconciliation.totals import Closing, Total, closings, totals
 
 log = logging.getLogger(__name__)
+
+MANY = 1_000
 
 
 @dataclass(slots=True)
@@ -95,15 +99,24 @@ def _reconcile(
         if on is not None and f"{rail.name} entries" not in done.failures:
             read = partial(_read_statement, rail, on, progress)
             _try(done, f"{rail.name} statement", read)
+    _measure(done)
     match(provider, names)
     done.asked += asking.ask(provider, progress)
     match(provider, names)
+    _measure(done)
     change = breaks.compare(provider)
     done.opened += change.opened
     done.closed += change.closed
     done.totals += totals(provider, names)
     if on is not None:
         done.closings += closings(provider, on)
+
+
+def _measure(done: Outcome) -> None:
+    """After many new rows the planner still takes the table for small and loops over it."""
+    if done.entries_read >= MANY:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE payouts_bankentry")
 
 
 def _read_statement(rail: Rail, on: date, progress: Callable[[str, int], None]) -> int:
