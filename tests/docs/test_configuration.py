@@ -81,3 +81,12 @@ def test_shell_and_honcho_read_the_example_file_alike(tmp_path):
     by_honcho = parse_env(filled)
     assert by_honcho["DEFAULT_FROM_EMAIL"] == "AtlasPay <payouts@example.com>"
     assert {name: by_shell[name] for name in by_honcho} == by_honcho
+
+
+def test_what_pages_start_in_production_is_the_whole_procfile():
+    processes = set(re.findall(r"^(\w+):", read("Procfile"), re.MULTILINE))
+    for page in ("README.md", ".env.example"):
+        (named,) = set(re.findall(r"honcho start (web [a-z ]*[a-z])", read(page)))
+        assert set(named.split()) == processes - {"release", "bank"}
+    listed = section(read("docs/architecture.md"), "Processes")
+    assert set(re.findall(r"^\| `(\w+)` \|", listed, re.MULTILINE)) == processes
