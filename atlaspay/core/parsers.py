@@ -97,11 +97,12 @@ class JsonParser(BaseParser):
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise MalformedRequestError(
-            f"The member {twice[:60]!r} stands twice in one object.", code="duplicate_member"
-        )
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                detail = f"The member {name[:60]!r} stands twice in one object."
+                raise MalformedRequestError(detail, code="duplicate_member")
+            seen.add(name)
     return made
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from atlaspay.core.errors import FieldError, InvalidRequestError, MalformedRequestError
 from atlaspay.core.parsers import check_text, loads
-from payouts.services.intake_schema import fault
+from payouts.services.intake_schema import ITEMS_MAX, fault, too_many
 
 PARAMETERS = ("reference", "currency", "rail", "execute_at", "atomic")
 REQUIRED_COLUMNS = (
@@ -52,6 +52,10 @@ def read_csv(body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
     header = next(rows, None)
     if not header:
         raise MalformedRequestError("The body is empty: a CSV batch begins with a header line.")
+    if len(header) > len(COLUMNS):
+        raise MalformedRequestError(
+            f"The header has {len(header)} columns; there are {len(COLUMNS)}."
+        )
     _check_header(header)
     parts = _batch_fields(query)
     items: list[dict[str, Any]] = []
@@ -64,6 +68,8 @@ def read_csv(body: bytes, query: Mapping[str, str]) -> dict[str, Any]:
                 f"Row {len(items) + 1} after the header has {len(row)} cells,"
                 f" the header has {len(header)}."
             )
+        if len(items) == ITEMS_MAX:
+            raise too_many(f"more than {ITEMS_MAX}")
         cells = dict(zip(header, row, strict=True))
         currency = currency or cells.get("currency") or None
         items.append(_item(cells, currency))

@@ -24,6 +24,7 @@ from payouts.services.intake_schema import (
     fault,
 )
 
+OTHERS_NAMED = 10
 # ISO 3166-1, and the code banks use for Kosovo.
 COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries) | {"XK"}
 
@@ -200,13 +201,16 @@ def _doubled_references(items: Sequence[Any]) -> list[tuple[int, FieldError]]:
     found = []
     for reference, indexes in places.items():
         for index in indexes if len(indexes) > 1 else ():
-            others = ", ".join(str(other) for other in indexes if other != index)
+            # The first few: all of them for each of them would be the square of the batch.
+            others = [str(other) for other in indexes[: OTHERS_NAMED + 1] if other != index]
+            more = ", …" if len(indexes) > OTHERS_NAMED + 1 else ""
             detail = (
-                f"The reference {reference[:64]!r} is used by item {others} of this batch too;"
+                f"The reference {reference[:64]!r} is used by item"
+                f" {', '.join(others[:OTHERS_NAMED])}{more} of this batch too;"
                 " a reference names one payout."
             )
             pointer = f"/payouts/{index}/reference"
-            found.append((index, fault(pointer, "duplicate_reference", detail[:600])))
+            found.append((index, fault(pointer, "duplicate_reference", detail)))
     return found
 
 

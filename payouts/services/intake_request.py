@@ -8,9 +8,15 @@ from typing import Any
 from atlaspay.core.errors import FieldError, InvalidRequestError
 from payouts.services.intake_csv import read_csv
 from payouts.services.intake_json import read_json
-from payouts.services.intake_schema import BatchHeader, ItemIn, fault, read_header, read_items
-
-ITEMS_MAX = 15_000
+from payouts.services.intake_schema import (
+    ITEMS_MAX,
+    BatchHeader,
+    ItemIn,
+    fault,
+    read_header,
+    read_items,
+    too_many,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +63,13 @@ def of_parts(parts: Mapping[str, Any]) -> BatchRequest:
     """Return the request that plain values stand for. Raises InvalidRequestError (the header)."""
     items = parts["payouts"]
     if len(items) > ITEMS_MAX:
-        detail = f"A batch has at most {ITEMS_MAX} payouts; this has {len(items)}. Split it."
-        raise InvalidRequestError(
-            detail, code="too_many_items", errors=[fault("/payouts", "wrong_length", detail)]
-        )
+        raise too_many(str(len(items)))
     header, wrong_header = read_header(parts)
     read, wrong = read_items(items)
     if header is None:
         errors = [*wrong_header, *(error for found in wrong.values() for error in found)]
         raise InvalidRequestError("The batch's own fields are not valid.", errors=errors)
     return BatchRequest(parts, header, items, read, wrong)
+
+
+__all__ = ["ITEMS_MAX", "BatchRequest", "of_parts", "read_request"]

@@ -7,13 +7,18 @@ misspelled optional field must not vanish.
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
-from atlaspay.core.errors import FieldError
+from atlaspay.core.errors import FieldError, InvalidRequestError
 
+ITEMS_MAX = 15_000
+# A fault answers some ten bytes of body with hundreds: so many are named for one item, or for the
+# header, and once so many are named in all, one for each further item.
+FAULTS_OF_ONE, FAULTS_IN_FULL = 20, 5_000
 MAX_AMOUNT_MINOR = 10**11
 METADATA_KEYS = 20
 # Beyond these an instant is a typing error, and some offsets leave the calendar.
@@ -90,7 +95,7 @@ def read_header(parts: Mapping[str, Any]) -> tuple[BatchHeader | None, list[Fiel
     try:
         header = msgspec.convert(fields, BatchHeader)
     except msgspec.ValidationError:
-        return None, list(faults(fields, BatchHeader, ""))
+        return None, list(islice(faults(fields, BatchHeader, ""), FAULTS_OF_ONE))
     if header.execute_at is not None:
         if header.execute_at.year not in YEARS:
             return None, [fault("/execute_at", "out_of_range", YEARS_SAID)]
@@ -106,12 +111,15 @@ def read_items(items: list[Any]) -> tuple[list[ItemIn | None], dict[int, list[Fi
         pass
     read: list[ItemIn | None] = []
     wrong: dict[int, list[FieldError]] = {}
+    named = 0
     for index, item in enumerate(items):
         try:
             read.append(msgspec.convert(item, ItemIn))
         except msgspec.ValidationError:
             read.append(None)
-            wrong[index] = list(faults(item, ItemIn, f"/payouts/{index}"))
+            most = FAULTS_OF_ONE if named < FAULTS_IN_FULL else 1
+            wrong[index] = list(islice(faults(item, ItemIn, f"/payouts/{index}"), most))
+            named += len(wrong[index])
     return read, wrong
 
 
@@ -201,6 +209,13 @@ def _kind_of(value: Any) -> str:
 def fault(pointer: str, code: str, detail: str) -> FieldError:
     """Return one fault of the caller's input."""
     return {"pointer": pointer, "code": code, "detail": detail}
+
+
+def too_many(count: str) -> InvalidRequestError:
+    """Return the refusal of a batch with more payouts than one may have."""
+    detail = f"A batch has at most {ITEMS_MAX} payouts; this has {count}. Split it."
+    errors = [fault("/payouts", "wrong_length", detail)]
+    return InvalidRequestError(detail, code="too_many_items", errors=errors)
 
 
 def escape(name: Any) -> str:
