@@ -2,12 +2,15 @@
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from atlaspay.core import context
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# PostgreSQL's DETAIL and CONTEXT lines show rows as they are: names, what a partner sent.
+_ROWS = re.compile(r"^(DETAIL|CONTEXT): .*$", re.MULTILINE)
 
 
 class JsonFormatter(logging.Formatter):
@@ -28,5 +31,6 @@ class JsonFormatter(logging.Formatter):
             {k: v for k, v in vars(record).items() if k not in _STANDARD and not k.startswith("_")}
         )
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            text = self.formatException(record.exc_info)
+            line["exception"] = _ROWS.sub(r"\1: withheld", text)
         return json.dumps(line, default=str, ensure_ascii=False)
