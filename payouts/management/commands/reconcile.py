@@ -93,7 +93,8 @@ class Command(BaseCommand):
             what, why = next(iter(done.failures.items()))
             raise CommandError(f"{what} could not be read: {why}", returncode=BANK_UNREAD)
         if done.open_count or done.unexplained:
-            words = f"{done.open_count} breaks are open"
+            count = done.open_count
+            words = "1 break is open" if count == 1 else f"{count} breaks are open"
             if done.unexplained:
                 words += f"; unexplained in {', '.join(t.currency for t in done.unexplained)}"
             raise CommandError(words, returncode=BREAKS_OPEN)
