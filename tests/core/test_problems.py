@@ -224,6 +224,7 @@ INTERNAL = {
     "rail_unknown",
     "reason_missing",
     "stale_decision",
+    "still_asking",
 }
 
 
