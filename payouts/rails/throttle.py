@@ -158,7 +158,9 @@ class Throttle:
         `successes`: the bank answered, a refusal of the payment included. `limited`: 429, with the
         longest wait it asked for. `errors`: no connection, timeout, reset, 5xx.
         """
-        wait_us = -1 if retry_after_s is None else int(max(0.0, retry_after_s) * US)
+        wait_us = -1
+        if retry_after_s is not None:
+            wait_us = int(min(max(0.0, retry_after_s), self.limits.pause_max_s) * US)
         self._run("report", successes, limited, wait_us, errors)
 
     def release(self, n: int, *, unused: bool = False) -> None:

@@ -104,3 +104,12 @@ def test_a_forked_child_has_its_own_name() -> None:
         "os.wait(); b = os.read(r, 99).decode(); assert a != b and a == holder()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+
+
+@pytest.mark.parametrize("asked_s", [1e308, float("inf")])
+def test_a_wait_beyond_all_measure_pauses_for_the_longest_allowed(
+    make: Make, asked_s: float
+) -> None:
+    throttle = make(start_rate=100)
+    throttle.report(limited=1, retry_after_s=asked_s)
+    assert throttle.snapshot().paused_s == 60
