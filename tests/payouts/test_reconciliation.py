@@ -444,6 +444,18 @@ def test_a_line_that_cannot_be_kept_stops_its_stream(bank, partner, monkeypatch,
     assert BankEntry.objects.count() == before
 
 
+def test_pages_that_run_in_a_circle_end(bank, partner, monkeypatch):
+    line = base.Entry("acct_eur", "acct_eur:2", "fee", -1, "EUR", "", "", timezone.now())
+    following = {"1": "2", "2": "3", "3": "2"}
+    monkeypatch.setattr(
+        SandboxRail, "list_entries", lambda rail, cursor: ([line], following.get(cursor, "2"))
+    )
+    done = reconciliation.reconcile()
+    assert done.failures["sepa_inst entries"] == "the pages run in a circle"
+    assert BankEntry.objects.filter(reference="acct_eur:2").count() == 1
+    assert done.open_by_kind == {"theirs_only": 1}
+
+
 def test_the_command_reports_and_ends_with_1_while_a_break_is_open(bank, partner):
     pay(partner, 0, 1_000)
     bank.pay(0, amount_minor=333)

@@ -69,6 +69,7 @@ def _pull(
 ) -> int:
     stream, _ = BankStream.objects.get_or_create(provider=rail.provider, rail=rail.name, kind=kind)
     cursor, added = "" if is_full else stream.cursor, 0
+    seen = {cursor}
     while True:
         found, following = read(cursor)
         check(found)
@@ -81,6 +82,9 @@ def _pull(
         progress(f"{rail.name} {kind}", len(found))
         if is_end:
             return added
+        if following in seen:
+            raise RailReadError("the pages run in a circle")
+        seen.add(following)
         cursor = following
 
 
