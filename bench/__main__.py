@@ -24,7 +24,8 @@ LONG = ("fairness", "stability", "growth", "console")
 def main(words: Sequence[str] | None = None) -> int:
     """Run the parts asked for; returns the exit code: 0 whatever the figures are."""
     options = _options(words)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     found: dict[str, Any] = {"machine": report.machine()}
     code = 0
     try:
@@ -101,6 +102,9 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _interrupt(number: int, _frame: object) -> None:
+    """End once; what comes while all is being stopped must not leave half of it behind."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 

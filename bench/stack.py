@@ -5,6 +5,7 @@ removed at the end.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -101,14 +102,23 @@ class Stack:
 
 @contextlib.contextmanager
 def directory() -> Iterator[Path]:
-    """Yield a fresh directory below ATLASPAY_HOME and remove it at the end."""
+    """Yield a fresh directory below ATLASPAY_HOME and remove it at the end.
+
+    Those of benchmarks that were killed are removed too: their lock is free.
+    """
     parent = embedded.home()
     parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob("bench-*/lock"):
+        with old.open("rb") as lock, contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(old.parent, ignore_errors=True)
     home = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))
     if os.geteuid() == 0:
         home.chmod(0o711)  # the database server runs as another account and passes through
     try:
-        yield home
+        with (home / "lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
