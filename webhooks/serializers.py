@@ -121,7 +121,7 @@ class EndpointOut(serializers.Serializer):
     created_at = InstantField()
     updated_at = InstantField()
 
-    @extend_schema_field({"type": "string", "enum": ["webhook_endpoint"]})
+    @extend_schema_field({"type": "string", "const": "webhook_endpoint"})
     def get_object(self, endpoint: Endpoint) -> str:
         """Return the kind of object."""
         return "webhook_endpoint"
@@ -173,7 +173,7 @@ class DeliveryOut(serializers.Serializer):
     created_at = InstantField()
     delivered_at = InstantField(allow_null=True)
 
-    @extend_schema_field({"type": "string", "enum": ["webhook_delivery"]})
+    @extend_schema_field({"type": "string", "const": "webhook_delivery"})
     def get_object(self, delivery: Delivery) -> str:
         """Return the kind of object."""
         return "webhook_delivery"
@@ -220,10 +220,15 @@ class DeliveryDetail(DeliveryOut):
     attempts = AttemptOut(many=True)
 
 
+@extend_schema_field({"type": "string", "const": "list"})
+class ListWord(serializers.CharField):
+    """The word every page says it is."""
+
+
 def page_of(child: type[serializers.Serializer], name: str) -> serializers.Serializer:
     """Return the schema of a cursor page of `child`."""
     members = {
-        "object": serializers.ChoiceField(choices=["list"]),
+        "object": ListWord(),
         "data": child(many=True),
         "has_more": serializers.BooleanField(),
         "next_cursor": serializers.CharField(allow_null=True),
