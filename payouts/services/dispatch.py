@@ -6,13 +6,10 @@ killed one loses nothing but the lease's seconds.
 """
 
 import logging
-import math
-import queue
 import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +18,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from atlaspay.core import context, fanout
+from atlaspay.core import context
 from atlaspay.core.crypto import SealError
 from partners.models import Partner
 from payouts import writes
@@ -30,29 +27,16 @@ from payouts.models import Attempt, Payout
 from payouts.rails import base
 from payouts.rails.throttle import Throttle
 from payouts.services import banking, rails_control, settlement, unit
+from payouts.services.in_flight import Sending, Wire
 from payouts.vault import open_account
 
 log = logging.getLogger(__name__)
 
 CHUNK = 250
-GATHER_S = 0.02
 IDLE_CLAIM_S = 0.05
 STRAGGLER_S = 1.0
 UNREADABLE_DELAY = timedelta(minutes=1)
 KEY_SPACE = uuid.UUID("6f0c1d0e-5d2f-5c38-9f41-0c1b7f3a9a55")
-
-
-@dataclass(slots=True)
-class Sending:
-    """One claimed payout with the attempt that is committed and about to go on the wire.
-
-    `lease_ends` is on `time.monotonic()`: after it others may act on the payout.
-    """
-
-    payout: Payout
-    attempt: Attempt
-    order: base.Order
-    lease_ends: float = math.inf
 
 
 def bank_key(payout_id: str, number: int) -> str:
@@ -161,63 +145,6 @@ def _new_attempt(payout: Payout, token: uuid.UUID, now: datetime) -> Attempt:
     )
 
 
-class Wire:
-    """The calls this process has in flight; answers arrive in `answers`, from the loop's thread."""
-
-    def __init__(self) -> None:
-        self.answers: queue.SimpleQueue[tuple[Sending, base.Outcome]] = queue.SimpleQueue()
-        self.in_flight = 0
-
-    def send(self, sendings: Sequence[Sending]) -> None:
-        """Put orders on the wire; returns at once."""
-        if not sendings:
-            return
-        self.in_flight += len(sendings)
-        fanout.submit(self._start(sendings))
-
-    async def _start(self, sendings: Sequence[Sending]) -> None:
-        loop = fanout.current().loop
-        for sending in sendings:
-            task = loop.create_task(self._call(sending))
-            _running.add(task)
-            task.add_done_callback(_running.discard)
-
-    async def _call(self, sending: Sending) -> None:
-        rail = banking.rail(sending.attempt.rail)
-        outcome: base.Outcome = base.Unknown(detail="the sender stopped before the bank answered")
-        if time.monotonic() > sending.lease_ends:
-            # Held up since the claim. Others may have asked, sent or settled it by hand meanwhile.
-            late = base.Unavailable(detail="not sent: the lease ended before the call began")
-            self.answers.put((sending, late))
-            return
-        try:
-            outcome = await rail.submit(fanout.session(rail.session_options()), sending.order)
-        finally:
-            self.answers.put((sending, outcome))
-
-    def gather(self, *, most: int, wait_s: float) -> list[tuple[Sending, base.Outcome]]:
-        """Return answers: waits up to `wait_s` for the first, then takes what comes within a short
-        moment.
-        """
-        found: list[tuple[Sending, base.Outcome]] = []
-        until = time.monotonic() + wait_s
-        while len(found) < most and self.in_flight:
-            left = until - time.monotonic()
-            try:
-                found.append(
-                    self.answers.get(timeout=left) if left > 0 else self.answers.get_nowait()
-                )
-            except queue.Empty:
-                break
-            self.in_flight -= 1
-            if len(found) == 1:
-                until = min(until, time.monotonic() + GATHER_S)
-        return found
-
-
-_running: set[object] = set()
-
-
 def run(*, slice_s: float = 5.0) -> int:
     """Send what is due, for about `slice_s` seconds; return how many answers were absorbed.
 
@@ -235,6 +162,15 @@ def run(*, slice_s: float = 5.0) -> int:
 
 def _run_lane(throttle: Throttle, rails: Sequence[str], slice_s: float) -> int:
     wire = Wire()
+    try:
+        return _send_and_absorb(throttle, rails, slice_s, wire)
+    finally:
+        # What hangs, or was in flight when something broke: its answers are heard all the same.
+        if wire.in_flight:
+            _hand_over(throttle, wire)
+
+
+def _send_and_absorb(throttle: Throttle, rails: Sequence[str], slice_s: float, wire: Wire) -> int:
     room = settings.ATLASPAY_BANK_IN_FLIGHT
     refill_at = max(1, min(room // 4, CHUNK))
     ends = time.monotonic() + slice_s
@@ -266,7 +202,6 @@ def _run_lane(throttle: Throttle, rails: Sequence[str], slice_s: float) -> int:
                 absorbed += len(answers)
                 absorb(throttle, answers)
             elif time.monotonic() - heard > STRAGGLER_S:
-                _hand_over(throttle, wire)
                 return absorbed
         elif next_claim >= ends or time.monotonic() >= ends:
             return absorbed

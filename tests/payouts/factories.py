@@ -10,6 +10,7 @@ from partners.models import Partner
 from payouts import postings
 from payouts.models import Attempt, Batch, Payout
 from payouts.services import decisions, dispatch, unit
+from payouts.services.in_flight import Sending
 from payouts.vault import seal_account
 from tests.factories import PartnerFactory
 
@@ -98,7 +99,7 @@ def held_payout(partner: Partner | None = None, amount_minor: int = 10_000) -> P
     return fresh(payout)
 
 
-def sending(payout: Payout) -> dispatch.Sending:
+def sending(payout: Payout) -> Sending:
     """Claim this payout for sending, as a dispatcher does."""
     found = {s.payout.id: s for s in dispatch.claim([payout.rail], 100)}
     return found[payout.id]

@@ -12,7 +12,7 @@ from payouts import writes
 from payouts.machine import Stage, State
 from payouts.models import Attempt, Return
 from payouts.rails import base
-from payouts.services import banking, dispatch, inquiry, settlement
+from payouts.services import banking, dispatch, in_flight, inquiry, outcomes, settlement
 from payouts.services.settlement import Answer
 from tests.payouts.factories import (
     age_attempt,
@@ -195,7 +195,7 @@ def test_the_bank_knows_of_a_refused_transfer_after_a_second_send(sent):
 
 def test_retries_exhaust(sent, partner):
     current = sent
-    for _ in range(len(settlement.RETRY_DELAYS_S)):
+    for _ in range(len(outcomes.RETRY_DELAYS_S)):
         answer(current, RETRY)
         make_due(current.payout)
         current = sending(fresh(current.payout))
@@ -238,7 +238,7 @@ def test_silence_is_counted_from_the_send_and_not_from_an_earlier_refusal_at_the
 def test_a_call_that_begins_after_its_lease_is_never_made(sent, monkeypatch):
     monkeypatch.setattr(banking, "rail", no_rail_may_be_called)
     sent.lease_ends = time.monotonic() - 0.001
-    wire = dispatch.Wire()
+    wire = in_flight.Wire()
     wire.send([sent])
     ((late, outcome),) = wire.gather(most=1, wait_s=5)
     assert (late, outcome.detail) == (sent, "not sent: the lease ended before the call began")
@@ -364,6 +364,20 @@ def test_the_bank_contradicts_itself_and_nothing_moves(sent, partner, caplog):
     assert books(partner) == (50_000, 0, 0, 50_000)
     assert "bank.contradiction" in caplog.text
     assert Attempt.objects.get(id=sent.attempt.id).detail.startswith("CONTRADICTION")
+
+
+def test_refused_then_paid_is_asked_about_before_another_attempt(sent, partner, caplog):
+    answer(sent, RETRY)
+    answer(sent, base.Settled(bank_status="settled", bank_reference="tr_1"))
+    make_due(sent.payout)
+    assert dispatch.claim(["sepa_inst"], 10) == []
+    payout = fresh(sent.payout)
+    assert (payout.state, payout.stage, payout.attempt_count) == ("sending", "inquiry", 1)
+    assert "bank.contradiction" in caplog.text
+    answer(sent, base.Settled(bank_status="settled", bank_reference="tr_1"))
+    assert fresh(sent.payout).state == State.SETTLED
+    assert books(partner) == (30_000, 0, 0, 30_000)
+    assert Attempt.objects.filter(payout=payout).count() == 1
 
 
 def test_refused_at_the_door_yet_taken_goes_to_inquiry(sent):
