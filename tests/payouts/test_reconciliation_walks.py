@@ -29,7 +29,8 @@ class Day:
         return self.chance.randrange(100, 9_000)
 
     def pay(self) -> None:
-        pay(self.partner, self.chance.choice([0, 1, 2, 14, 16, 17, 20, 21]), self.amount())
+        # None that moves by itself in real time: a run and the check after it must see the same.
+        pay(self.partner, self.chance.choice([0, 2, 14, 16, 17, 20, 21]), self.amount())
 
     def pay_unheard(self) -> None:
         sent = claimed(self.partner, self.amount())
@@ -57,7 +58,8 @@ class Day:
         self.bank.sim("fund", {"account_id": "acct_eur", "amount_minor": self.amount()})
 
     def book_received(self) -> None:
-        waiting = BankEntry.objects.filter(kind="funding", is_open=True).order_by("id").first()
+        unbooked = BankEntry.objects.filter(kind="funding", is_open=True, funding_reference="")
+        waiting = unbooked.order_by("id").first()
         if waiting is not None:
             amount_minor = waiting.amount_minor + self.chance.choice([0, 0, 5])
             fund_partner(
