@@ -59,7 +59,7 @@ def explain(attempt: DeliveryAttempt) -> str | None:
 def _skew_s(attempt: DeliveryAttempt) -> int | None:
     try:
         theirs = parsedate_to_datetime(attempt.response_headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if attempt.started_at is None:
         return None

@@ -9,6 +9,7 @@ import pytest
 from tests.webhooks.factories import emit, make_endpoint
 from webhooks.delivery import sender
 from webhooks.delivery.loop import run_deliveries
+from webhooks.diagnosis import explain
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +83,13 @@ def test_an_instant_beyond_the_calendar_is_no_retry_after(raw, when):
     assert run_deliveries().failed == 1
     assert state_of(endpoint) == "pending"
     assert DeliveryAttempt.objects.get().http_status == 503
+
+
+def test_a_date_beyond_the_calendar_is_no_clock_skew(raw):
+    raw.answer = answer_of("401 No", b"Date: Mon, 01 Jan 99999999999 00:00:00 GMT")
+    emit(make_endpoint(raw.url).partner)
+    assert run_deliveries().failed == 1
+    assert explain(DeliveryAttempt.objects.get()).startswith("Something before your handler")
 
 
 def test_a_call_that_breaks_in_our_own_code_still_has_a_result(receiver, monkeypatch, caplog):
