@@ -48,6 +48,8 @@ def parse_keys(text: str) -> list[tuple[int, bytes]]:
         pairs.append((int(key_id), raw))
     if not pairs:
         raise ValueError("at least one data key is needed")
+    if len({key_id for key_id, _ in pairs}) < len(pairs):
+        raise ValueError("each data key has an id of its own")
     return pairs
 
 
