@@ -51,6 +51,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Accounts", "account_balance", "ledger.account"),
             ("Journals", "menu_book", "ledger.journal"),
+            ("Reconciliation", "balance", "payouts.reconciliationbreak"),
         ),
     ),
     (
