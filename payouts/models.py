@@ -108,7 +108,7 @@ class Payout(PayoutMachine):
 
     id = PublicIdField(prefix="po")
     batch = models.ForeignKey(
-        Batch, on_delete=models.PROTECT, related_name="payouts", db_index=False
+        Batch, on_delete=models.PROTECT, related_name="payouts", db_index=False, db_constraint=False
     )
     partner = models.ForeignKey(
         "partners.Partner",
@@ -228,7 +228,11 @@ class Attempt(models.Model):
 
     id = PublicIdField(prefix="at")
     payout = models.ForeignKey(
-        Payout, on_delete=models.PROTECT, related_name="attempts", db_index=False
+        Payout,
+        on_delete=models.PROTECT,
+        related_name="attempts",
+        db_index=False,
+        db_constraint=False,
     )
     number = models.PositiveSmallIntegerField()
     rail = models.CharField(max_length=16)

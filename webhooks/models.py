@@ -136,7 +136,9 @@ class Delivery(models.Model):
         CANCELED = "canceled", "Canceled: the endpoint was disabled or deleted"
 
     id = PublicIdField(prefix="wd")
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="deliveries")
+    event = models.ForeignKey(
+        Event, on_delete=models.PROTECT, related_name="deliveries", db_constraint=False
+    )
     endpoint = models.ForeignKey(
         Endpoint,
         on_delete=models.PROTECT,
@@ -220,7 +222,11 @@ class DeliveryAttempt(models.Model):
         IN_DOUBT = "in_doubt", "The sender stopped before it knew"
 
     delivery = models.ForeignKey(
-        Delivery, on_delete=models.PROTECT, related_name="attempts", db_index=False
+        Delivery,
+        on_delete=models.PROTECT,
+        related_name="attempts",
+        db_index=False,
+        db_constraint=False,
     )
     number = models.PositiveSmallIntegerField()
     outcome = models.CharField(max_length=10, choices=Outcome.choices)

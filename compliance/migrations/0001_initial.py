@@ -267,7 +267,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "payout",
-                    models.ForeignKey(
+                    models.ForeignKey(db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="screening_runs",
                         to="payouts.payout",

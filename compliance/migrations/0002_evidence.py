@@ -48,6 +48,10 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON compliance_decision
     FOR EACH STATEMENT EXECUTE FUNCTION compliance_refuse();
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON compliance_decision
     FOR EACH STATEMENT EXECUTE FUNCTION compliance_refuse();
+CREATE TRIGGER c_parent_payout_id AFTER INSERT ON compliance_screeningrun REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('payout_id', 'payouts_payout');
+CREATE TRIGGER c_parent_policy_id AFTER INSERT ON compliance_screeningrun REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('policy_id', 'compliance_policy', 'number');
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON compliance_screeningrun
     FOR EACH STATEMENT EXECUTE FUNCTION compliance_refuse();
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON compliance_screeningrun
@@ -110,6 +114,7 @@ CREATE TRIGGER c_withdraw_case AFTER UPDATE OF state ON payouts_payout FOR EACH 
 REVERSE = """
 DROP TRIGGER c_withdraw_case ON payouts_payout;
 DROP TRIGGER chain ON compliance_decision;
+DROP TRIGGER c_parent_payout_id ON compliance_screeningrun; DROP TRIGGER c_parent_policy_id ON compliance_screeningrun;
 DROP TRIGGER append_only ON compliance_decision; DROP TRIGGER no_truncate ON compliance_decision;
 DROP TRIGGER append_only ON compliance_screeningrun; DROP TRIGGER no_truncate ON compliance_screeningrun;
 DROP TRIGGER append_only ON compliance_policy; DROP TRIGGER no_truncate ON compliance_policy;

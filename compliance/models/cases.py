@@ -23,7 +23,10 @@ class ScreeningRun(models.Model):
 
     id = PublicIdField(prefix="sr")
     payout = models.ForeignKey(
-        "payouts.Payout", on_delete=models.PROTECT, related_name="screening_runs"
+        "payouts.Payout",
+        on_delete=models.PROTECT,
+        related_name="screening_runs",
+        db_constraint=False,
     )
     policy = models.ForeignKey(
         "compliance.Policy",

@@ -1,7 +1,8 @@
-"""Partners and keys are never deleted: hot tables name them without a foreign key's check.
+"""Parents proved once a statement instead of once a row, and partners and keys never deleted.
 
-A check of each new payout, event and delivery against the one row of its partner would make every
-transaction lock that row together with all the others.
+A foreign key's own check runs for each row when the transaction commits and locks the parent: all
+payouts, events and deliveries of a partner would lock its one row together. `prove_parents(column,
+parent[, key])` asks the same of a whole set of new rows; whoever uses it forbids deletes of the parent.
 """
 
 from django.db import migrations
@@ -13,13 +14,27 @@ BEGIN
     RAISE EXCEPTION '% of % is refused: others name these rows', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'insufficient_privilege';
 END $$;
+
+CREATE FUNCTION partners_prove_parents() RETURNS trigger LANGUAGE plpgsql
+SET enable_mergejoin = off AS $$
+DECLARE orphan text;
+BEGIN
+    EXECUTE format('SELECT n.key FROM (SELECT DISTINCT %I AS key FROM new_rows) n
+                    WHERE NOT EXISTS (SELECT FROM %I p WHERE p.%I = n.key) LIMIT 1',
+                   TG_ARGV[0], TG_ARGV[1], coalesce(TG_ARGV[2], 'id')) INTO orphan;
+    IF orphan IS NOT NULL THEN
+        RAISE EXCEPTION '% %: there is no % %', TG_TABLE_NAME, TG_ARGV[0], TG_ARGV[1], orphan
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END $$;
 """ + "".join(
     f"CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON {table}"
     " FOR EACH STATEMENT EXECUTE FUNCTION partners_refuse();\n"
     for table in TABLES
 )
 REVERSE = (
-    "".join(f"DROP TRIGGER kept ON {table};" for table in TABLES) + "DROP FUNCTION partners_refuse();"
+    "".join(f"DROP TRIGGER kept ON {table};" for table in TABLES) + "DROP FUNCTION partners_refuse(); DROP FUNCTION partners_prove_parents();"
 )
 
 

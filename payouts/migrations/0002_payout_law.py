@@ -158,6 +158,16 @@ CREATE TRIGGER no_delete BEFORE DELETE ON payouts_bankcallback FOR EACH STATEMEN
 CREATE TRIGGER no_truncate BEFORE TRUNCATE ON payouts_bankcallback
     FOR EACH STATEMENT EXECUTE FUNCTION payouts_refuse();
 
+-- What a foreign key would prove row by row.
+CREATE TRIGGER c_parent_batch_id AFTER INSERT ON payouts_payout REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('batch_id', 'payouts_batch');
+CREATE TRIGGER c_parent_partner_id AFTER INSERT ON payouts_payout REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('partner_id', 'partners_partner');
+CREATE TRIGGER c_parent_payout_id AFTER INSERT ON payouts_attempt REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('payout_id', 'payouts_payout');
+CREATE TRIGGER no_delete BEFORE DELETE ON payouts_batch FOR EACH STATEMENT EXECUTE FUNCTION payouts_refuse();
+CREATE TRIGGER no_truncate BEFORE TRUNCATE ON payouts_batch FOR EACH STATEMENT EXECUTE FUNCTION payouts_refuse();
+
 ALTER TABLE payouts_payout SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02,
     autovacuum_analyze_scale_factor = 0.02);
 ALTER TABLE payouts_attempt SET (fillfactor = 80, autovacuum_analyze_scale_factor = 0.05);
@@ -171,12 +181,15 @@ DROP TRIGGER append_only ON payouts_historicalpayout; DROP TRIGGER no_truncate O
 DROP TRIGGER append_only ON payouts_return; DROP TRIGGER no_truncate ON payouts_return;
 DROP TRIGGER no_delete ON payouts_attempt; DROP TRIGGER no_truncate ON payouts_attempt;
 DROP TRIGGER no_delete ON payouts_bankcallback; DROP TRIGGER no_truncate ON payouts_bankcallback;
+DROP TRIGGER c_parent_batch_id ON payouts_payout; DROP TRIGGER c_parent_partner_id ON payouts_payout;
+DROP TRIGGER c_parent_payout_id ON payouts_attempt;
+DROP TRIGGER no_delete ON payouts_batch; DROP TRIGGER no_truncate ON payouts_batch;
 DROP FUNCTION payouts_refuse(); DROP FUNCTION payouts_guard_start(); DROP FUNCTION payouts_guard_moves();
 DROP FUNCTION payouts_write_history(); DROP FUNCTION payouts_context(text, text);
 """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payouts", "0001_initial")]
+    dependencies = [("payouts", "0001_initial"), ("partners", "0003_kept")]
 
     operations = [migrations.RunSQL(SQL, REVERSE)]

@@ -215,7 +215,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "event",
-                    models.ForeignKey(
+                    models.ForeignKey(db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="deliveries",
                         to="webhooks.event",
@@ -384,7 +384,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "delivery",
-                    models.ForeignKey(
+                    models.ForeignKey(db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="attempts",

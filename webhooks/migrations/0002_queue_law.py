@@ -23,6 +23,33 @@ END $$;
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON webhooks_endpoint
     FOR EACH STATEMENT EXECUTE FUNCTION webhooks_endpoint_is_kept();
 
+-- What a foreign key would prove row by row; the other way round, children go before their parent.
+CREATE TRIGGER c_parent_partner_id AFTER INSERT ON webhooks_event REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('partner_id', 'partners_partner');
+CREATE TRIGGER c_parent_event_id AFTER INSERT ON webhooks_delivery REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('event_id', 'webhooks_event');
+CREATE TRIGGER c_parent_endpoint_id AFTER INSERT ON webhooks_delivery REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('endpoint_id', 'webhooks_endpoint');
+CREATE TRIGGER c_parent_partner_id AFTER INSERT ON webhooks_delivery REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('partner_id', 'partners_partner');
+CREATE TRIGGER c_parent_delivery_id AFTER INSERT ON webhooks_deliveryattempt REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION partners_prove_parents('delivery_id', 'webhooks_delivery');
+CREATE FUNCTION webhooks_no_orphans() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE kept bool;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM old_rows o JOIN %I c ON c.%I = o.id)',
+                   TG_ARGV[0], TG_ARGV[1]) INTO kept;
+    IF kept THEN
+        RAISE EXCEPTION '% still has rows of these', TG_ARGV[0]
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER c_no_orphans AFTER DELETE ON webhooks_event REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION webhooks_no_orphans('webhooks_delivery', 'event_id');
+CREATE TRIGGER c_no_orphans AFTER DELETE ON webhooks_delivery REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION webhooks_no_orphans('webhooks_deliveryattempt', 'delivery_id');
+
 -- A queue's partial indexes fill with dead entries; vacuum early and leave room on the page.
 ALTER TABLE webhooks_delivery SET (
     fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
@@ -35,6 +62,14 @@ ALTER TABLE webhooks_delivery RESET (
     fillfactor, autovacuum_vacuum_scale_factor, autovacuum_vacuum_threshold,
     autovacuum_vacuum_cost_delay
 );
+DROP TRIGGER c_parent_partner_id ON webhooks_event;
+DROP TRIGGER c_parent_event_id ON webhooks_delivery;
+DROP TRIGGER c_parent_endpoint_id ON webhooks_delivery;
+DROP TRIGGER c_parent_partner_id ON webhooks_delivery;
+DROP TRIGGER c_parent_delivery_id ON webhooks_deliveryattempt;
+DROP TRIGGER c_no_orphans ON webhooks_event;
+DROP TRIGGER c_no_orphans ON webhooks_delivery;
+DROP FUNCTION webhooks_no_orphans();
 DROP TRIGGER kept ON webhooks_endpoint;
 DROP FUNCTION webhooks_endpoint_is_kept();
 DROP TRIGGER webhooks_event_immutable ON webhooks_event;
@@ -43,6 +78,6 @@ DROP FUNCTION webhooks_event_is_immutable();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("webhooks", "0001_initial")]
+    dependencies = [("webhooks", "0001_initial"), ("partners", "0003_kept")]
 
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
