@@ -39,7 +39,7 @@ ATLASPAY_DATA_KEYS = _secret(
 )
 ATLASPAY_INDEX_KEY = _secret("ATLASPAY_INDEX_KEY", demo="demo index key")
 ATLASPAY_KEY_PEPPER = _secret("ATLASPAY_KEY_PEPPER", demo="demo pepper")
-ATLASPAY_METRICS_TOKEN = env.text("ATLASPAY_METRICS_TOKEN")
+ATLASPAY_METRICS_TOKEN = _secret("ATLASPAY_METRICS_TOKEN", demo="")
 if IS_PRODUCTION:
     from atlaspay.core.crypto import parse_keys
 
@@ -47,6 +47,9 @@ if IS_PRODUCTION:
         parse_keys(ATLASPAY_DATA_KEYS)
     except ValueError as error:
         env.fail(f"ATLASPAY_DATA_KEYS: {error}")
+    for _name in ("ATLASPAY_INDEX_KEY", "ATLASPAY_KEY_PEPPER", "ATLASPAY_METRICS_TOKEN"):
+        if len(env.text(_name)) < 20:
+            env.fail(f"{_name} must have at least 20 characters in production")
     if len(SECRET_KEY) < 50:
         env.fail("SECRET_KEY must have at least 50 characters in production")
 
@@ -92,6 +95,8 @@ ALLOWED_HOSTS = env.words(
 )
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 ATLASPAY_BASE_URL = env.text("ATLASPAY_BASE_URL", f"http://127.0.0.1:{PORT}")
+if IS_PRODUCTION and not ATLASPAY_BASE_URL.startswith("https://"):
+    env.fail("ATLASPAY_BASE_URL must be your https:// address in production: banks call it")
 if IS_PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     env.fail("ALLOWED_HOSTS must name your hosts in production (comma-separated, no *)")
 
@@ -266,6 +271,10 @@ CELERY_TASK_ROUTES = {
     "payouts.take_in": {"queue": "intake"},
     "compliance.screen": {"queue": "screening"},
     "payouts.dispatch": {"queue": "dispatch"},
+    # A bank that hangs must hold up questions to it and nothing else.
+    "payouts.resolve_unknown": {"queue": "inquiry"},
+    "payouts.poll_sent": {"queue": "inquiry"},
+    "payouts.reconcile": {"queue": "default"},
     "payouts.*": {"queue": "settlement"},
     "webhooks.*": {"queue": "webhooks"},
     "*": {"queue": "default"},

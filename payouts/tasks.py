@@ -12,7 +12,7 @@ from celery import shared_task
 
 from atlaspay.core import nudge
 from payouts.machine import State
-from payouts.services import callbacks, dispatch, inquiry, intake, sweeps
+from payouts.services import callbacks, dispatch, inquiry, intake, reconciliation, sweeps
 
 SLICE_S = 5.0
 # Short, because callbacks and inquiries wait behind it where both of a worker's children send.
@@ -63,6 +63,12 @@ def process_callbacks() -> None:
 def sweep() -> None:
     """Expire what waited too long and close batches that have ended."""
     _slice("payouts.sweep", lambda: sweeps.expire_queued() + sweeps.complete_batches())
+
+
+@shared_task(name="payouts.reconcile")
+def reconcile() -> None:
+    """Compare our books with the bank's; breaks are rows with a page and an alarm of their own."""
+    reconciliation.reconcile()
 
 
 @shared_task(name="payouts.alarms")

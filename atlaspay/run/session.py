@@ -33,7 +33,7 @@ from atlaspay.run.partner import Partner
 from payouts.rails.simulator.server import DEMO_API_KEY, DEMO_WEBHOOK_SECRET
 
 ROOT = paths.CHECKOUT
-PROCESSES = ("bank", "web", "screening", "dispatch", "webhooks", "beat")
+PROCESSES = ("bank", "web", "screening", "dispatch", "inquiry", "webhooks", "beat")
 DEMO_HOME = "demo"
 READY_PATIENCE_S = 60.0
 CONNECT_S = 5

@@ -24,7 +24,12 @@ READ_REVIEW = [
     "compliance.view_watchlist",
     "compliance.view_watchlistentry",
 ]
-READ_MONEY = ["ledger.view_account", "ledger.view_journal", "ledger.view_posting"]
+READ_MONEY = [
+    "ledger.view_account",
+    "ledger.view_journal",
+    "ledger.view_posting",
+    "payouts.view_reconciliationbreak",
+]
 READ_WEBHOOKS = ["webhooks.view_event", "webhooks.view_endpoint", "webhooks.view_delivery"]
 OWN = {
     "compliance.decide_case": "Can approve and reject held payouts",
@@ -98,6 +103,7 @@ class Migration(migrations.Migration):
         ("contenttypes", "0002_remove_content_type_name"),
         ("ledger", "0001_initial"),
         ("partners", "0001_initial"),
+        ("payouts", "0003_reconciliation"),
         ("payouts", "0002_payout_law"),
         ("webhooks", "0001_initial"),
     ]

@@ -218,6 +218,7 @@ def test_a_plain_views_json_error_takes_the_form_of_the_api(web):
 
 # Codes that only people in the console, or the operators' commands, ever see.
 INTERNAL = {
+    "break_closed",
     "funding_booked",
     "intake_failed",
     "not_waiting",

@@ -23,7 +23,7 @@ from tests.simulator.bankproc import SECRET, BankProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-WORKER = "intake,screening,dispatch,settlement,default"
+WORKER = "intake,screening,dispatch,settlement,inquiry,default"
 
 
 def free_port() -> int:

@@ -13,6 +13,7 @@ from django.db import connection, connections, transaction
 from django.db.models import Count
 
 from atlaspay.core.errors import ConflictError
+from tests.e2e.platform import test_database_url
 from tests.factories import PartnerFactory
 from tests.webhooks.factories import (
     emit,
@@ -21,7 +22,7 @@ from tests.webhooks.factories import (
     make_endpoint,
     outcomes,
 )
-from webhooks import resend, sql
+from webhooks import resend
 from webhooks.delivery import claim
 from webhooks.delivery.loop import run_deliveries
 from webhooks.delivery.record import record
@@ -180,7 +181,7 @@ def test_killed_senders_lose_nothing_and_leave_doubt_behind(receiver):
     for number in range(1, kills + 1):
         seen = len(receiver.got)
         sender = subprocess.Popen(
-            [sys.executable, "-c", SENDER], env={**os.environ, "DATABASE_URL": _url()}
+            [sys.executable, "-c", SENDER], env={**os.environ, "DATABASE_URL": test_database_url()}
         )
         deadline = time.monotonic() + 30
         while len(receiver.got) < seen + 5 and time.monotonic() < deadline:
@@ -216,18 +217,3 @@ django.setup()
 from webhooks.delivery.loop import run_deliveries
 run_deliveries(30)
 """
-
-
-def _url() -> str:
-    """Return the URL of the test database."""
-    facts = sql.fetch(
-        "SELECT current_database() AS name, current_user AS role,"
-        " current_setting('port') AS port, split_part(current_setting("
-        "'unix_socket_directories'), ',', 1) AS directory",
-        {},
-    )[0]
-    settings = connection.settings_dict
-    host = settings.get("HOST") or facts["directory"]
-    password = f" password={settings['PASSWORD']}" if settings.get("PASSWORD") else ""
-    port = settings.get("PORT") or facts["port"]
-    return f"host={host} port={port} dbname={facts['name']} user={facts['role']}{password}"
