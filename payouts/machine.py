@@ -5,11 +5,12 @@ columns.
 """
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 from django.db import models
-from django.db.models.base import ModelState
 from django_fsm import FSMField, transition
+
+from atlaspay.core.models import QuickRow
 
 
 class State(models.TextChoices):
@@ -73,7 +74,7 @@ LEGAL_MOVES: frozenset[tuple[str, str]] = frozenset(
 )
 
 
-class PayoutMachine(models.Model):
+class PayoutMachine(QuickRow):
     """Transitions change `state` and `stage` in memory only; `services.unit` writes them."""
 
     state = FSMField(choices=State.choices, default=State.SCREENING, protected=True)
@@ -81,21 +82,6 @@ class PayoutMachine(models.Model):
 
     class Meta:
         abstract = True
-
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any, **more: Any) -> Self:
-        """Build a fully loaded row without the model's `__init__`, which is most of a load's cost.
-
-        Nothing listens to this model's init signals; rows with deferred fields take the usual way.
-        """
-        if len(values) != len(cls._meta.concrete_fields):
-            return super().from_db(db, field_names, values, **more)
-        made = cls.__new__(cls)
-        made.__dict__.update(zip(field_names, values, strict=True))
-        made._state = ModelState()
-        made._state.adding = False
-        made._state.db = db
-        return made
 
     # A protected FSM field cannot be set again: refresh drops it first, validation leaves it to the
     # machine.

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from simple_history.models import HistoricalRecords
 
 from atlaspay.core.history import ActorHistory, TriggerHistory
-from atlaspay.core.models import PublicIdField, ReferenceField
+from atlaspay.core.models import PublicIdField, QuickRow, ReferenceField
 from payouts.machine import FINAL_STATES, PayoutMachine, State
 
 # Columns that never change after intake: guarded by a trigger, so history needs no copies of them.
@@ -213,7 +213,7 @@ class Payout(PayoutMachine):
         return f"{self.reference} ({self.id})"
 
 
-class Attempt(models.Model):
+class Attempt(QuickRow):
     """One try at one rail. Committed before the call, so that whatever happens there is a row to
     ask the bank about.
     """

@@ -1,9 +1,10 @@
 """Model building blocks that every app shares."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
+from django.db.models.base import ModelState
 
 from atlaspay.core.ids import new_id
 
@@ -54,3 +55,33 @@ class ReferenceField(_TextField):
         name, path, args, kwargs = super().deconstruct()
         kwargs.pop("db_collation", None)
         return name, path, args, kwargs
+
+
+class QuickRow(models.Model):
+    """A model of the hottest tables: rows are built without `Model.__init__` that costs most of a load.
+
+    Nothing may listen to the init signals of such a model.
+    """
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **more: Any) -> Self:
+        """Build a fully loaded row; one with deferred fields takes the usual way."""
+        if len(values) != len(cls._meta.concrete_fields):
+            return super().from_db(db, field_names, values, **more)
+        made = cls.__new__(cls)
+        made.__dict__.update(zip(field_names, values, strict=True))
+        made._state = ModelState()
+        made._state.adding = False
+        made._state.db = db
+        return made
+
+    @classmethod
+    def quick(cls, **values: Any) -> Self:
+        """Build an unsaved row of column values (`payout_id`, not `payout`) that lack nothing."""
+        made = cls.__new__(cls)
+        made.__dict__.update(values)
+        made._state = ModelState()
+        return made

@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 
 from atlaspay.core import context
 from atlaspay.core.crypto import SealError
+from atlaspay.core.ids import new_id
 from partners.models import Partner
 from payouts import writes
 from payouts.machine import State
@@ -131,16 +132,28 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
     return sendings
 
 
+# What an attempt holds before its bank has said anything.
+_BLANK = {
+    **dict.fromkeys(("bank_reference", "bank_status", "bank_code", "canonical_code", "detail"), ""),
+    **dict.fromkeys(("http_status", "response_hash", "answered_at", "finished_at"), None),
+    "state": Attempt.State.SENDING,
+    "payload_hash": b"",
+    "sends": 1,
+    "inquiries": 0,
+}
+
+
 def _new_attempt(payout: Payout, token: uuid.UUID, now: datetime) -> Attempt:
     number = payout.attempt_count + 1
-    return Attempt(
-        payout=payout,
+    return Attempt.quick(
+        **_BLANK,
+        id=new_id("at"),
+        payout_id=payout.id,
         number=number,
         rail=payout.rail,
         bank_key=bank_key(payout.id, number),
         end_to_end_id=f"{payout.id.removeprefix('po_')}-{number}",
         claim_id=token,
-        sends=1,
         started_at=now,
     )
 
@@ -176,11 +189,15 @@ def _send_and_absorb(throttle: Throttle, rails: Sequence[str], slice_s: float, w
     ends = time.monotonic() + slice_s
     next_claim = heard = 0.0
     absorbed = 0
+    has_more = False
     while True:
         now = time.monotonic()
         wait_s = IDLE_CLAIM_S
         if next_claim <= now < ends and room - wire.in_flight >= refill_at:
-            wanted = due(rails, min(room - wire.in_flight, CHUNK))
+            free = min(room - wire.in_flight, CHUNK)
+            # Slots are asked for what is there, so that a lone payout finds the budget full; after
+            # a claim that took all it could, more is there for sure.
+            wanted = free if has_more else due(rails, free)
             if not wanted and not wire.in_flight:
                 return absorbed
             grant = throttle.take(wanted)
@@ -192,7 +209,8 @@ def _send_and_absorb(throttle: Throttle, rails: Sequence[str], slice_s: float, w
             wire.send(sendings)
             if sendings:
                 heard = time.monotonic()
-            if len(sendings) < CHUNK:
+            has_more = len(sendings) == free
+            if not has_more:
                 next_claim = now + max(IDLE_CLAIM_S, grant.wait_s)
                 wait_s = next_claim - now
         if wire.in_flight:

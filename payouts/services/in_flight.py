@@ -11,7 +11,8 @@ from payouts.models import Attempt, Payout
 from payouts.rails import base
 from payouts.services import banking
 
-GATHER_S = 0.02
+# How long answers are gathered after the first: larger sets cost the database less.
+GATHER_S = 0.05
 
 _running: set[object] = set()
 

@@ -442,3 +442,10 @@ def test_settled_and_returned_in_one_answer(sent, partner):
     )
     assert fresh(sent.payout).state == State.RETURNED
     assert books(partner) == (50_000, 0, 0, 50_000)
+
+
+def test_a_new_attempt_lacks_no_column(sent):
+    made = {field.attname for field in Attempt._meta.concrete_fields}
+    assert made <= set(
+        dispatch._new_attempt(sent.payout, sent.attempt.claim_id, timezone.now()).__dict__
+    )
