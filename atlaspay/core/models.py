@@ -58,7 +58,7 @@ class ReferenceField(_TextField):
 
 
 class QuickRow(models.Model):
-    """A model of the hottest tables: rows are built without `Model.__init__` that costs most of a load.
+    """A model of the hottest tables, whose rows are built without `Model.__init__`: it costs most.
 
     Nothing may listen to the init signals of such a model.
     """
