@@ -19,7 +19,7 @@ from bench.stack import Stack, sibling
 DATABASE = "bench_baseline"
 SECRET = "whsec_YmFzZWxpbmUgb2YgdGhlIGJlbmNobWFya3M="  # noqa: S105 - of our own receiver
 CLIENTS = 8
-# The best of 2, 4, 8 and 12 on two cores: enough to cover the bank's latency, no more switching.
+# Our choice for two cores: enough to cover the bank's latency; not swept.
 PAYOUT_WORKERS, HOOK_WORKERS = 4, 2
 WEB = (
     "granian --interface wsgi bench.baseline.wsgi:application --host 127.0.0.1 --workers 2"

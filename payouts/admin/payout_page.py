@@ -282,7 +282,8 @@ def _timeline(history: list[Any], attempts: list[Attempt], returns: list[Return]
     was = ""
     for row in history:
         if row.state != was:
-            words = State(row.state).label if row.state in FINAL_STATES else Stage(row.stage).label
+            stage = dict(Stage.choices).get(row.stage, row.stage)
+            words = State(row.state).label if row.state in FINAL_STATES else stage
             why = f"{row.history_change_reason}, " if row.history_change_reason else ""
             by = format_html("{}by {}", why, console.actor(row.actor))
             moments.append(Moment(row.history_date, words, by, PAYOUT_TONES[row.state]))
