@@ -19,6 +19,7 @@ from atlaspay.run.errors import RunError
 
 MAX_RESTARTS = 5
 STOP_PATIENCE_S = 20.0
+KILL_PATIENCE_S = 5.0
 LOG_BYTES = 20_000_000
 
 
@@ -137,10 +138,32 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def _end_group(child: Child) -> None:
-    """End by force what is left of a child and of those it started."""
+    """End by force what is left of a child and of those it started; return when they are gone.
+
+    A signal is on its way when killpg returns, and only the child itself can be waited for.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.process.pid, signal.SIGKILL)
     child.process.wait()
+    deadline = time.monotonic() + KILL_PATIENCE_S
+    while _group_lives(child.process.pid) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _group_lives(group: int) -> bool:
+    """Say whether a process of the group still runs; one that only awaits its reaper does not."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    if sys.platform != "linux":
+        return True
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, its_group, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(its_group) == group and state not in "ZX":
+                return True
+    return False
 
 
 def _words(code: int) -> str:
