@@ -148,8 +148,9 @@ class CaseAdmin(ReadOnlyAdmin):
         """Load a case with all its page needs in one query."""
         return (
             Case.objects.select_related(
-                "payout__batch", "partner", "run__policy", "assignee", "decision"
+                "payout__batch", "partner", "run__policy", "assignee"
             )
+            .prefetch_related("decisions")
             .filter(pk=object_id)
             .first()
         )

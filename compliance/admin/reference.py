@@ -12,6 +12,7 @@ from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
 from compliance.admin.words import RESULT_TONES, code_words
 from compliance.models import Policy, ScreeningRun, Watchlist, WatchlistEntry
+from compliance.screening import live
 
 ENTRIES_SHOWN = 200
 VERDICT_TONES = {"clear": "good", "review": "warn"}
@@ -21,7 +22,7 @@ VERDICT_TONES = {"clear": "good", "review": "warn"}
 class PolicyAdmin(ReadOnlyAdmin):
     """Policies, the live one first."""
 
-    list_display = ["name", "title", "author", "publisher", "published"]
+    list_display = ["name", "title", "author", "created"]
     list_display_links = ["name", "title"]
     page_template = "console/page.html"
 
@@ -30,14 +31,14 @@ class PolicyAdmin(ReadOnlyAdmin):
         """Return the number."""
         return f"Policy {policy.number}"
 
-    @display(description="Published", ordering="published_at")
-    def published(self, policy: Policy) -> object:
+    @display(description="Written", ordering="created_at")
+    def created(self, policy: Policy) -> object:
         """Return when."""
-        return console.when(policy.published_at)
+        return console.when(policy.created_at)
 
     def page(self, request: HttpRequest, obj: Policy) -> dict[str, Any]:
         """Return the rules in words."""
-        is_live = not Policy.objects.filter(number__gt=obj.number).exists()
+        is_live = live.live_number() == obj.number
         rows = [
             [
                 code_words(rule["code"]),
@@ -56,8 +57,7 @@ class PolicyAdmin(ReadOnlyAdmin):
             "summary": obj.title,
             "facts": [
                 Fact("Author", obj.author),
-                Fact("Publisher", obj.publisher),
-                Fact("Published", console.when(obj.published_at)),
+                Fact("Written", console.when(obj.created_at)),
                 Fact("Held from score", thresholds["review_score"]),
                 Fact("Decided within", f"{thresholds['review_minutes']} min"),
             ],
@@ -100,9 +100,14 @@ class WatchlistAdmin(ReadOnlyAdmin):
 
     def page(self, request: HttpRequest, obj: Watchlist) -> dict[str, Any]:
         """Return the list and its first entries."""
-        entries = WatchlistEntry.objects.filter(watchlist=obj).order_by("name")[:ENTRIES_SHOWN]
+        entries = (
+            WatchlistEntry.objects.filter(party__watchlist=obj, removed_in=None)
+            .select_related("party")
+            .order_by("name")[:ENTRIES_SHOWN]
+        )
         rows = [
-            [entry.name, entry.get_kind_display(), console.code(entry.subject)] for entry in entries
+            [entry.name, entry.party.get_kind_display(), console.code(entry.party.subject)]
+            for entry in entries
         ]
         return {
             "heading": obj.title,

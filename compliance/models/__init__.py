@@ -1,8 +1,51 @@
-"""What compliance keeps. Columns and constraints only; the triggers of migration 0002 hold what
+"""What compliance keeps. Columns and constraints only; the triggers of the migrations hold what
 must never change."""
 
-from compliance.models.cases import Case, ScreeningRun
-from compliance.models.decisions import Decision
-from compliance.models.policies import Policy, Watchlist, WatchlistEntry
+from compliance.models.cases import Case, SavedFilter, ScreeningRun
+from compliance.models.decisions import BlindReview, Decision
+from compliance.models.policies import (
+    AutoDay,
+    AutoPolicy,
+    AutoStep,
+    Backtest,
+    Policy,
+    PolicyDraft,
+    PolicyStep,
+    RuleSnooze,
+    ShadowRun,
+    ShadowTally,
+)
+from compliance.models.watchlists import (
+    Rescreen,
+    RescreenHit,
+    SafeMatch,
+    Watchlist,
+    WatchlistEntry,
+    WatchlistImport,
+    WatchlistParty,
+)
 
-__all__ = ["Case", "Decision", "Policy", "ScreeningRun", "Watchlist", "WatchlistEntry"]
+__all__ = [
+    "AutoDay",
+    "AutoPolicy",
+    "AutoStep",
+    "Backtest",
+    "BlindReview",
+    "Case",
+    "Decision",
+    "Policy",
+    "PolicyDraft",
+    "PolicyStep",
+    "Rescreen",
+    "RescreenHit",
+    "RuleSnooze",
+    "SafeMatch",
+    "SavedFilter",
+    "ScreeningRun",
+    "ShadowRun",
+    "ShadowTally",
+    "Watchlist",
+    "WatchlistEntry",
+    "WatchlistImport",
+    "WatchlistParty",
+]

@@ -4,10 +4,8 @@ numbers."""
 from dataclasses import dataclass
 from threading import Lock
 
-from django.db.models import Max
-
 from atlaspay.core.errors import UnavailableError
-from compliance.models import Policy, Watchlist, WatchlistEntry
+from compliance.models import Policy, PolicyStep, Watchlist, WatchlistEntry
 from compliance.rules.names import Listed, Matcher, TokenMatcher
 from compliance.rules.policy import CompiledPolicy
 
@@ -26,14 +24,24 @@ _lists: dict[str, Lists] = {}
 
 
 def live_policy() -> CompiledPolicy:
-    """Return the policy with the highest number. Raises UnavailableError where there is none:
+    """Return the policy published last. Raises UnavailableError where there is none:
     nothing is cleared."""
-    number = Policy.objects.aggregate(number=Max("number"))["number"]
+    number = live_number()
     if number is None:
         raise UnavailableError(
             "No policy is published: nothing can be screened. Run the migrations."
         )
     return policy(number)
+
+
+def live_number() -> int | None:
+    """Return the number of the policy published last, None where none ever was."""
+    return (
+        PolicyStep.objects.filter(kind=PolicyStep.Kind.PUBLISHED)
+        .order_by("-id")
+        .values_list("policy_id", flat=True)
+        .first()
+    )
 
 
 def policy(number: int) -> CompiledPolicy:
@@ -57,12 +65,16 @@ def lists() -> Lists:
     """Return the lists as they are now, indexed again only after one of them changed."""
     label = ", ".join(
         f"{code}@{revision}"
-        for code, revision in Watchlist.objects.order_by("code").values_list("code", "revision")
+        for code, revision in Watchlist.objects.filter(is_active=True)
+        .order_by("code")
+        .values_list("code", "revision")
     )
     with _lock:
         if label not in _lists:
-            entries = WatchlistEntry.objects.order_by("id").values_list(
-                "watchlist_id", "id", "name"
+            entries = (
+                WatchlistEntry.objects.filter(removed_in=None, party__watchlist__is_active=True)
+                .order_by("id")
+                .values_list("party__watchlist_id", "id", "name")
             )
             _lists.clear()
             _lists[label] = Lists(label, TokenMatcher(Listed(*entry) for entry in entries))

@@ -12,8 +12,10 @@ from compliance.services import chain
 from payouts.machine import LEGAL_MOVES
 
 _COUNTS = """
-SELECT count(*), count(*) FILTER (WHERE state = 'open'), count(*) FILTER (WHERE state = 'decided'),
-    count(*) FILTER (WHERE state = 'withdrawn'), (SELECT count(*) FROM compliance_decision)
+SELECT count(*), count(*) FILTER (WHERE state IN ('open', 'second')),
+    count(*) FILTER (WHERE state = 'decided'),
+    count(*) FILTER (WHERE state = 'withdrawn'), (SELECT count(*) FROM compliance_decision
+        WHERE stage IN ('final', 'confirmed') AND kind <> 'undo')
 FROM compliance_case
 """
 
@@ -21,29 +23,34 @@ FROM compliance_case
 _CASES = (
     (
         """SELECT r.id FROM compliance_screeningrun r LEFT JOIN compliance_case c ON c.run_id = r.id
-        WHERE r.verdict = 'review' AND c.id IS NULL ORDER BY r.id LIMIT 1""",
+        WHERE r.verdict <> 'clear' AND r.occasion = 'intake' AND c.id IS NULL
+        ORDER BY r.id LIMIT 1""",
         "screening run {} flagged its payout but opened no case",
     ),
     (
         """SELECT c.id FROM compliance_case c LEFT JOIN compliance_decision d ON d.case_id = c.id
+            AND d.stage IN ('final', 'confirmed') AND d.kind <> 'undo'
         WHERE (c.state = 'decided') <> (d.id IS NOT NULL) ORDER BY c.id LIMIT 1""",
         "case {} and its decision disagree: one of the two is missing",
     ),
     (
         """SELECT c.id FROM compliance_case c JOIN payouts_payout p ON p.id = c.payout_id
-        WHERE c.state = 'open' AND p.state <> 'in_review' ORDER BY c.id LIMIT 1""",
+        WHERE c.state IN ('open', 'second') AND p.state <> 'in_review' ORDER BY c.id LIMIT 1""",
         "case {} is open but its payout no longer waits for a review",
     ),
     (
         """SELECT p.id FROM payouts_payout p LEFT JOIN compliance_case c
-            ON c.payout_id = p.id AND c.state = 'open'
+            ON c.payout_id = p.id AND c.state IN ('open', 'second')
         WHERE p.state = 'in_review' AND c.id IS NULL ORDER BY p.id LIMIT 1""",
         "payout {} waits for a review but has no open case",
     ),
     (
         """SELECT d.id FROM compliance_decision d JOIN compliance_case c ON c.id = d.case_id
-        WHERE d.payout_id <> c.payout_id OR d.before ->> 'state' <> 'in_review' OR d.actor = ''
-            OR d.after ->> 'state' <> CASE d.kind WHEN 'approve' THEN 'queued' ELSE 'failed' END
+        WHERE d.payout_id <> c.payout_id OR d.actor = ''
+            OR d.before ->> 'state' <> CASE d.kind WHEN 'undo' THEN 'queued' ELSE 'in_review' END
+            OR d.after ->> 'state' <> CASE
+                WHEN d.stage IN ('proposed', 'declined') OR d.kind = 'undo' THEN 'in_review'
+                WHEN d.kind = 'reject' THEN 'failed' ELSE 'queued' END
         ORDER BY d.position LIMIT 1""",
         "decision {} does not fit its case, its payout or its own before and after",
     ),
@@ -51,7 +58,7 @@ _CASES = (
         """SELECT d.id FROM compliance_decision d WHERE NOT EXISTS (
             SELECT 1 FROM payouts_historicalpayout h WHERE h.id = d.payout_id
                 AND h.version = (d.after ->> 'version')::int AND h.state = d.after ->> 'state'
-                AND h.actor = d.actor)
+                AND (h.actor = d.actor OR d.stage IN ('proposed', 'declined')))
         ORDER BY d.position LIMIT 1""",
         "decision {} has no row in its payout's history",
     ),

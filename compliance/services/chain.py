@@ -2,7 +2,8 @@
 
 hash(n) = SHA-256( netstrings of: hash(n-1) as hex, position, id, case, payout, kind, reason code,
 internal text, partner text, actor, user id, before, after, facts hash as hex, policy, request id,
-decided_at in microseconds since 1970 UTC )
+decided_at in microseconds since 1970 UTC; and from format 2 on: stage, about, four_eyes joined by
+commas, bulk id, opened_at in microseconds )
 
 A netstring is `<length in UTF-8 bytes>:<text>,`; NULL is `-,`. JSON is taken as PostgreSQL prints
 `jsonb`. hash(0) is the SHA-256 of `atlaspay decision chain`. Positions count from 1 without gaps.
@@ -21,10 +22,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _READ = """
 SELECT position, id, case_id, payout_id, kind, reason_code, internal_text, partner_text, actor,
     user_id, before::text, after::text, evidence::text, facts_hash, policy_id, request_id,
-    decided_at, prev_hash, hash
+    decided_at, prev_hash, hash, format, stage, about_id, array_to_string(four_eyes, ','), bulk_id,
+    opened_at
 FROM compliance_decision WHERE position > %s ORDER BY position LIMIT %s
 """
 _PAGE = 2_000
+_FORMAT_1 = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ def _page(after: int) -> list[tuple[Any, ...]]:
 
 
 def _fault(row: tuple[Any, ...], expected: int, previous: bytes) -> str:
-    (position, *plain, before, after, evidence, facts_hash, policy, request_id, at, prev, own) = row
+    first, (version, stage, about, four_eyes, bulk_id, opened_at) = row[:_FORMAT_1], row[_FORMAT_1:]
+    position, *plain, before, after, evidence, facts_hash, policy, request_id, at, prev, own = first
     if position != expected:
         return f"position {expected} is missing: the next row is {position}"
     if bytes(prev) != previous:
@@ -86,6 +90,9 @@ def _fault(row: tuple[Any, ...], expected: int, previous: bytes) -> str:
         request_id,
         microseconds(at),
     ]
+    if version > 1:
+        opened = None if opened_at is None else microseconds(opened_at)
+        parts += [stage, about, four_eyes, bulk_id, opened]
     if hashlib.sha256(b"".join(netstring(part) for part in parts)).digest() != bytes(own):
         return "the row is not what was hashed"
     return ""

@@ -140,7 +140,7 @@ def evidence(case: Case) -> dict[str, Any]:
 
 def already_decided(case: Case) -> StaleFormError:
     """Return the error for a case that is closed: who decided what, and when."""
-    receipt = Decision.objects.filter(case=case).first()
+    receipt = case.decision
     if receipt is None:
         return StaleFormError(
             f"The partner canceled {case.payout_id} at {case.closed_at:%Y-%m-%d %H:%M:%S} UTC.",

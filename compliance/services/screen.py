@@ -32,10 +32,11 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::
 """
 _CASES = """
 INSERT INTO compliance_case
-    (id, payout_id, partner_id, run_id, state, codes, score, opened_at, due_at)
+    (id, payout_id, partner_id, run_id, state, codes, score, opened_at, due_at, rank_at)
 SELECT c.id, c.payout_id, c.partner_id, c.run_id, 'open', string_to_array(c.codes, ','), c.score,
-    clock_timestamp(), clock_timestamp() + %s * interval '1 minute'
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[])
+    t.now, t.now + %s * interval '1 minute', t.now + %s * interval '1 minute'
+FROM (SELECT clock_timestamp() AS now) t,
+    unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[])
     AS c(id, payout_id, partner_id, run_id, codes, score)
 """
 _encode = msgspec.json.Encoder().encode
@@ -85,6 +86,7 @@ def judge(payouts: Sequence[Payout]) -> list[Verdict]:
             cursor.execute(
                 _CASES,
                 [
+                    policy.review_minutes,
                     policy.review_minutes,
                     [new_id("cs") for _ in flagged],
                     [payouts[index].id for index in flagged],

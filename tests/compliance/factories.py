@@ -1,8 +1,9 @@
 """Cases made the way the product makes them: taken in, screened by the live policy, flagged."""
 
 from django.contrib.auth.models import Group, User
+from django.db.models import Max
 
-from compliance.models import Case
+from compliance.models import Case, Policy, PolicyStep
 from compliance.services.screen import screen_chunk
 from payouts.models import Payout
 from tests.payouts.factories import funded_partner, make_payouts
@@ -29,3 +30,13 @@ def flagged_payout(amount_minor: int = 25_000, **fields: object) -> Payout:
 def open_case(amount_minor: int = 25_000, **fields: object) -> Case:
     """Return the open case of a flagged payout."""
     return Case.objects.get(payout=flagged_payout(amount_minor, **fields))
+
+
+def publish(document: dict[str, object]) -> Policy:
+    """Make a policy of this document the live one, as another person than its author would."""
+    number = (Policy.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+    policy = Policy.objects.create(
+        number=number, title=f"Policy {number} of a test", document=document, author="user:a"
+    )
+    PolicyStep.objects.create(policy=policy, kind=PolicyStep.Kind.PUBLISHED, actor="user:b")
+    return policy

@@ -8,14 +8,14 @@ from django.db.utils import DatabaseError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from compliance.models import Case, Policy, ScreeningRun, Watchlist, WatchlistEntry
+from compliance.models import Case, ScreeningRun, Watchlist, WatchlistEntry, WatchlistParty
 from compliance.rules.facts import thaw
 from compliance.screening import live
 from compliance.services.screen import screen_chunk
 from compliance.tasks import screen
 from payouts.models import Payout
 from payouts.services import decisions
-from tests.compliance.factories import LISTED, flagged_payout, open_case
+from tests.compliance.factories import LISTED, flagged_payout, open_case, publish
 from tests.payouts.factories import funded_partner, make_payouts
 
 pytestmark = pytest.mark.django_db
@@ -152,9 +152,10 @@ def test_a_run_replays_to_the_same_verdict() -> None:
 
 def test_a_changed_list_is_indexed_anew() -> None:
     Watchlist.objects.filter(code="synthetic").update(revision=2)
-    WatchlistEntry.objects.create(
-        watchlist_id="synthetic", subject="SYN-900", name="Odette Farnsleigh", kind="person"
+    party = WatchlistParty.objects.create(
+        watchlist_id="synthetic", subject="SYN-900", kind="person"
     )
+    WatchlistEntry.objects.create(party=party, name="Odette Farnsleigh", is_primary=True)
 
     payout = flagged_payout(recipient_name="Odette Farnsleigh")
 
@@ -162,15 +163,9 @@ def test_a_changed_list_is_indexed_anew() -> None:
     assert ScreeningRun.objects.get().lists == "synthetic@2"
 
 
-def test_the_highest_policy_is_the_live_one() -> None:
+def test_the_policy_published_last_is_the_live_one() -> None:
     rule = {"code": "any", "rule": "amount_at_least", "weight": 5, "parameters": {"major": 1}}
-    Policy.objects.create(
-        number=2,
-        title="Everything",
-        document={"rules": [rule], "thresholds": {"review_score": 5, "review_minutes": 5}},
-        author="user:a",
-        publisher="user:b",
-    )
+    publish({"rules": [rule], "thresholds": {"review_score": 5, "review_minutes": 5}})
 
     payout = flagged_payout(100, recipient_name="Anna Jansen")
 
@@ -194,13 +189,7 @@ def test_a_thousand_payouts_cost_as_many_statements_as_one() -> None:
 def test_partner_facts_are_gathered_only_where_a_rule_asks() -> None:
     limits = {"count": 2, "major": 1_000_000}
     rule = {"code": "busy", "rule": "partner_velocity", "weight": 9, "parameters": limits}
-    Policy.objects.create(
-        number=3,
-        title="Busy partners",
-        document={"rules": [rule], "thresholds": {"review_score": 9, "review_minutes": 5}},
-        author="user:a",
-        publisher="user:b",
-    )
+    publish({"rules": [rule], "thresholds": {"review_score": 9, "review_minutes": 5}})
     partner = funded_partner()
     first = make_payouts(partner, [100, 100])
     screen_chunk()
@@ -212,7 +201,7 @@ def test_partner_facts_are_gathered_only_where_a_rule_asks() -> None:
 
 def test_without_a_policy_nothing_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     (payout,) = make_payouts(funded_partner(), [100])
-    monkeypatch.setattr(live.Policy.objects, "aggregate", lambda **_: {"number": None})
+    monkeypatch.setattr(live, "live_number", lambda: None)
 
     with pytest.raises(live.UnavailableError):
         screen_chunk()
