@@ -11,7 +11,6 @@ from django.utils.safestring import SafeString
 from atlaspay.core import console
 from atlaspay.core.clock import now
 from atlaspay.core.console import Call, Fact, Table
-from compliance import selectors
 from compliance.admin.words import (
     KIND_TONES,
     RESULT_TONES,
@@ -20,6 +19,7 @@ from compliance.admin.words import (
 )
 from compliance.models import Case, Decision
 from compliance.models.reasons import DEFAULT_PARTNER_TEXT, ApproveReason, RejectReason
+from compliance.selectors import cases as selectors
 from compliance.services.assign import HELD_FOR
 from payouts.admin.words import PAYOUT_TONES
 from payouts.models import Payout

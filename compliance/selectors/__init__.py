@@ -1,0 +1,1 @@
+"""Compliance's reads, one module a subject."""
