@@ -101,11 +101,11 @@ if IS_PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     env.fail("ALLOWED_HOSTS must name your hosts in production (comma-separated, no *)")
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "atlaspay.core.access.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -136,6 +136,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "atlaspay.core.access.middleware.ConsoleAccessMiddleware",
     "atlaspay.core.middleware.StaffContextMiddleware",
 ]
 ROOT_URLCONF = "atlaspay.urls"
@@ -186,7 +187,13 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/console/login/"
 LOGIN_REDIRECT_URL = "/console/"
-SESSION_COOKIE_AGE = 8 * 3600
+# NIST SP 800-63B, AAL2: twelve hours in all, thirty minutes of rest.
+ATLASPAY_SESSION_HOURS = env.integer("ATLASPAY_SESSION_HOURS", 12, low=1, high=24)
+ATLASPAY_SESSION_IDLE_MINUTES = env.integer("ATLASPAY_SESSION_IDLE_MINUTES", 30, low=5, high=240)
+ATLASPAY_REQUIRE_TOTP = env.flag("ATLASPAY_REQUIRE_TOTP", default=IS_PRODUCTION)
+if IS_PRODUCTION and not ATLASPAY_REQUIRE_TOTP:
+    env.fail("ATLASPAY_REQUIRE_TOTP=0 leaves the console to whoever has a password; unset it")
+SESSION_COOKIE_AGE = ATLASPAY_SESSION_HOURS * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models.base import ModelState
 
+# Django finds the models of an app in its `models`.
+from atlaspay.core.access.models import AccessEvent, FailureCount, RecoveryCode, SecondFactor
 from atlaspay.core.ids import new_id
+
+__all__ = [
+    "AccessEvent",
+    "FailureCount",
+    "PublicIdField",
+    "QuickRow",
+    "RecoveryCode",
+    "ReferenceField",
+    "SecondFactor",
+]
 
 if TYPE_CHECKING:
     _TextField = models.CharField[str, str]

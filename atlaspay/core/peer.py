@@ -1,6 +1,13 @@
 """Whose address a request comes from. Knows how many proxies of ours stand before the web."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -25,3 +32,10 @@ def client_address(request: HttpRequest) -> IPv4Address | IPv6Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
     return address
+
+
+def network_of(address: IPv4Address | IPv6Address) -> IPv4Network | IPv6Network:
+    """Return what failures of one caller are counted under: the address, of IPv6 its /64, which is
+    what one customer of a provider has.
+    """
+    return ip_network((address, 64 if address.version == 6 else 32), strict=False)
