@@ -245,6 +245,7 @@ SPECTACULAR_SETTINGS = {
 }
 ATLASPAY_RATE_PER_SECOND = env.integer("ATLASPAY_RATE_PER_SECOND", 200, low=1)
 ATLASPAY_RATE_BURST = env.integer("ATLASPAY_RATE_BURST", 400, low=1)
+ATLASPAY_KEY_FAILURES_PER_MINUTE = env.integer("ATLASPAY_KEY_FAILURES_PER_MINUTE", 60, low=1)
 
 # --- Celery: nudges over Redis; the reasons are in docs/adr --------------------------------------
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL)

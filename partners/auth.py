@@ -16,9 +16,13 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from atlaspay.core import clock, context
-from atlaspay.core.errors import NotAuthenticatedError, PermissionRefusedError
+from atlaspay.core.errors import (
+    NotAuthenticatedError,
+    PermissionRefusedError,
+    RateLimitedError,
+)
 from atlaspay.core.peer import client_address
-from partners import keys
+from partners import guesses, keys
 from partners.keys import KeyFacts
 
 REMEMBERED_S = 5.0
@@ -65,7 +69,7 @@ class ApiPrincipal:
 
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer ap_test_…`. Raises NotAuthenticatedError (401),
-    PermissionRefusedError (403: address).
+    PermissionRefusedError (403: address), RateLimitedError (429: too many keys that do not work).
     """
 
     def authenticate(self, request: Request) -> tuple[ApiPrincipal, KeyFacts] | None:
@@ -78,7 +82,13 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise _refused(
                 "The Authorization header must be: Bearer <your API key>.", code="not_authenticated"
             )
-        key = verify(text.strip())
+        try:
+            key = verify(text.strip())
+        except NotAuthenticatedError as refusal:
+            wait_s = guesses.count(client_address(request._request))
+            if wait_s:
+                raise _too_many(refusal, wait_s) from None
+            raise
         if key.networks and not _comes_from(key, request):
             raise PermissionRefusedError(
                 "This key is limited to other network addresses.", code="address_not_allowed"
@@ -165,6 +175,17 @@ def _refresh(key_id: str) -> None:
     with _lock:
         for prefix in [prefix for prefix, (_, key) in _remembered.items() if key.key_id == key_id]:
             del _remembered[prefix]
+
+
+def _too_many(refusal: NotAuthenticatedError, wait_s: int) -> RateLimitedError:
+    """Return the refusal of a key from an address that sent too many such: the reason stays
+    readable, for it may be an honest partner with an expired key.
+    """
+    return RateLimitedError(
+        f"{refusal.detail} Too many requests from your address had keys that do not work;"
+        f" come back with one that does, or in {wait_s} s.",
+        headers={"Retry-After": str(wait_s)},
+    )
 
 
 def _refused(detail: str, *, code: str) -> NotAuthenticatedError:

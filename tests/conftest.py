@@ -8,7 +8,7 @@ from django.test import Client, TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
 from atlaspay.core.redis import client as redis_client
-from partners import auth, throttles
+from partners import auth, guesses, throttles
 from tests import database
 
 
@@ -40,6 +40,9 @@ def _quiet(settings: object) -> None:
     settings.ATLASPAY_NUDGES_MUTED = True  # type: ignore[attr-defined]
     auth.forget_all()
     throttles.forget_all()
+    guesses.forget_all()
+    # All tests call from one address.
+    settings.ATLASPAY_KEY_FAILURES_PER_MINUTE = 1_000_000  # type: ignore[attr-defined]
 
 
 @pytest.fixture
