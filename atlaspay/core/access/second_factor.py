@@ -6,6 +6,7 @@ two at the same moment. Nothing here knows sessions.
 
 import base64
 import hmac
+import logging
 import re
 import secrets
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from atlaspay.core import clock
 from atlaspay.core.access import throttle
 from atlaspay.core.access.models import RecoveryCode, SecondFactor
 from atlaspay.core.access.throttle import Limit
-from atlaspay.core.crypto import keyed_hash, seal, unseal
+from atlaspay.core.crypto import SealError, keyed_hash, seal, unseal
 from atlaspay.core.errors import ConflictError
 from atlaspay.core.ids import ALPHABET
+
+log = logging.getLogger(__name__)
 
 ISSUER = "AtlasPay"
 STEP_S = 30
@@ -160,17 +163,22 @@ def reset(user: User) -> bool:
 
 
 def _spend(factor: SecondFactor, code: str) -> Verdict:
-    step = matching_step(unseal(factor.sealed_secret, place=_place(factor.user_id)), code)
-    if step is not None:
-        spent = SecondFactor.objects.filter(pk=factor.pk, last_step__lt=step).update(last_step=step)
-        return Verdict.APP if spent else Verdict.WRONG
     text = code.replace("-", "").replace(" ", "").lower().translate(_ALIKE)
     if _RECOVERY.fullmatch(text):
         used = RecoveryCode.objects.filter(
             factor=factor, code_hash=_code_hash(factor, text), used_at=None
         ).update(used_at=clock.now())
         return Verdict.RECOVERY if used else Verdict.WRONG
-    return Verdict.WRONG
+    try:
+        secret = unseal(factor.sealed_secret, place=_place(factor.user_id))
+    except SealError:
+        log.exception("second_factor.unreadable", extra={"user_id": factor.user_id})
+        return Verdict.WRONG
+    step = matching_step(secret, code)
+    if step is None:
+        return Verdict.WRONG
+    spent = SecondFactor.objects.filter(pk=factor.pk, last_step__lt=step).update(last_step=step)
+    return Verdict.APP if spent else Verdict.WRONG
 
 
 def _make_codes(factor: SecondFactor) -> list[str]:
