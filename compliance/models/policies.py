@@ -1,6 +1,7 @@
 """Policies: what payouts are screened against, how a version came to be, and what was tried."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -73,6 +74,14 @@ class PolicyDraft(models.Model):
         Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="draft"
     )
     author = models.CharField(max_length=80)
+    editors = ArrayField(
+        models.CharField(max_length=80),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Everybody who saved it, the latest last: none of them may publish what it"
+        " becomes.",
+    )
     version = models.PositiveIntegerField(default=1, help_text="Rises with each save.")
     is_discarded = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
