@@ -22,6 +22,7 @@ BEAT_SCHEDULE = {
     "process-callbacks": _every(1, "payouts.process_callbacks", "settlement"),
     "sweep": _every(1, "payouts.sweep", "settlement"),
     "reconcile": _every(300, "payouts.reconcile", "default"),
+    "backtest": _every(5, "compliance.backtest", "default"),
     "alarms": _every(30, "payouts.alarms", "settlement"),
     "poll-sent": _every(5, "payouts.poll_sent", "inquiry"),
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),

@@ -1,4 +1,4 @@
-"""Celery's door to screening: run for a slice of time, then ask to be woken again if work is
+"""Celery's doors to compliance: run for a slice of time, then ask to be woken again if work is
 left."""
 
 import time
@@ -6,6 +6,9 @@ import time
 from celery import shared_task
 
 from atlaspay.core.nudge import nudge
+from compliance.selectors.screening import is_screening_late
+from compliance.services import backtest_run
+from compliance.services.backtest import TASK as BACKTEST
 from compliance.services.screen import CHUNK, screen_chunk
 
 SLICE_S = 5.0
@@ -25,3 +28,13 @@ def screen() -> int:
         if time.monotonic() - started >= SLICE_S:
             nudge("compliance.screen")
             return total
+
+
+@shared_task(name=BACKTEST)
+def backtest() -> None:
+    """Try past payouts for a second: the worker screens live ones too. While those wait, one batch
+    a tick of beat is all."""
+    if is_screening_late():
+        backtest_run.run_slice(slice_s=0)
+    elif backtest_run.run_slice():
+        nudge(BACKTEST, queue="default")
