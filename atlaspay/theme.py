@@ -4,6 +4,7 @@ Loaded with the settings: what needs models or URLs is named by its dotted path.
 """
 
 from django.templatetags.static import static
+from django.urls import reverse
 
 UNFOLD: dict[str, object] = {
     "SITE_TITLE": "AtlasPay",
@@ -26,6 +27,18 @@ UNFOLD: dict[str, object] = {
     "DASHBOARD_CALLBACK": "compliance.admin.home.home",
     "STYLES": [lambda request: static("console/console.css")],
     "SCRIPTS": [lambda request: static("console/console.js")],
+    "ACCOUNT": {
+        "navigation": [
+            {
+                "title": "Your second factor",
+                "link": lambda request: reverse("admin:second_factor"),
+            },
+            {
+                "title": "Change password",
+                "link": lambda request: reverse("admin:password_change"),
+            },
+        ]
+    },
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {

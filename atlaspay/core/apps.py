@@ -24,7 +24,7 @@ class UtcLoader(Loader):
 class CoreConfig(AppConfig):
     name = "atlaspay.core"
     label = "core"
-    verbose_name = "AtlasPay core"
+    verbose_name = "Access"
 
     def ready(self) -> None:
         """Give each new connection the quick loader of instants."""

@@ -66,6 +66,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Audit",
         (
             ("Decisions", "verified", "compliance.decision"),
+            ("Access log", "door_front", "core.accessevent"),
             ("Staff", "group", "auth.user"),
             ("Roles", "badge", "auth.group"),
         ),

@@ -97,8 +97,9 @@ def test_signing_out_is_by_post_alone_and_logged(inside):
     assert is_in(inside)
     key = inside.session.session_key
 
-    assert inside.post("/console/logout/").status_code == 200
+    assert inside.post("/console/logout/").url == LOGIN
 
+    assert "You are signed out." in inside.get(LOGIN).content.decode()
     assert not is_in(inside)
     assert not Session.objects.filter(pk=key).exists()
     assert [(event.kind, event.username) for event in events("logout")] == [("logout", "vera")]

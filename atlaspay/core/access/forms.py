@@ -25,6 +25,10 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
     """
 
     wait_s = 0
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "Name or password is wrong, or the account may not come in here.",
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

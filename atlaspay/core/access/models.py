@@ -50,6 +50,7 @@ class AccessEvent(models.Model):
 
     class Meta:
         app_label = "core"
+        verbose_name_plural = "access log"
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["kind", "-id"], name="accessevent_kind"),

@@ -3,7 +3,9 @@
 from functools import partial
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.sites import UnfoldAdminSite
 
@@ -39,11 +41,13 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     def logout(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Sign out, by POST alone."""
-        if request.method == "POST" and request.user.is_authenticated:
-            record(Kind.LOGOUT, request)
-        answer: HttpResponse = super().logout(request, extra_context)
-        return answer
+        """Sign out, by POST alone, and lead back to the door."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        record(Kind.LOGOUT, request)
+        logout(request)
+        messages.info(request, "You are signed out.")
+        return HttpResponseRedirect(reverse("admin:login"))
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -42,13 +42,12 @@ class SignInView(LoginView):
         request = self.request
         found = {
             **self.site.each_context(request),
-            "title": "Log in",
+            "title": "Sign in",
             "app_path": request.get_full_path(),
             "username": request.user.get_username(),
             **super().get_context_data(**kwargs),
         }
-        found.setdefault(REDIRECT_FIELD_NAME, reverse("admin:index"))
-        return found
+        return found | {"redirect_field_name": REDIRECT_FIELD_NAME}
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Lead on: to the code, to the enrolment, or in."""

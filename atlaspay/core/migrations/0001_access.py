@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
                 ("detail", models.CharField(blank=True, max_length=500)),
             ],
             options={
+                "verbose_name_plural": "access log",
                 "default_permissions": ("view",),
                 "indexes": [
                     models.Index(fields=["kind", "-id"], name="accessevent_kind"),
