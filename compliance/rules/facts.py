@@ -1,18 +1,23 @@
 """What a rule may know of a payout at the moment it is screened."""
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class WatchHit(TypedDict):
-    """A listed name that a recipient's name resembles: `alignment` pairs each listed token with the
-    one it met."""
+    """A listed name that a recipient's name resembles.
+
+    `alignment` pairs each listed token with the one it met; "" stands for none, on either side.
+    `party` is the same for all names of one listed party.
+    """
 
     list: str
     entry_id: int
     entry: str
     similarity: int
     alignment: list[list[str]]
+    party: NotRequired[int]
+    strength: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from threading import Lock
 
 from atlaspay.core.errors import UnavailableError
 from compliance.models import Policy, PolicyStep, Watchlist, WatchlistEntry
-from compliance.rules.names import Listed, Matcher, TokenMatcher
+from compliance.rules.names import Listed, Matcher, NameMatcher
 from compliance.rules.policy import CompiledPolicy
 
 
@@ -74,8 +74,10 @@ def lists() -> Lists:
             entries = (
                 WatchlistEntry.objects.filter(removed_in=None, party__watchlist__is_active=True)
                 .order_by("id")
-                .values_list("party__watchlist_id", "id", "name")
+                .values_list(
+                    "party__watchlist_id", "id", "name", "strength", "party__kind", "party_id"
+                )
             )
             _lists.clear()
-            _lists[label] = Lists(label, TokenMatcher(Listed(*entry) for entry in entries))
+            _lists[label] = Lists(label, NameMatcher(Listed(*entry) for entry in entries))
         return _lists[label]
