@@ -313,6 +313,10 @@ ATLASPAY_LEASE_S = env.integer("ATLASPAY_LEASE_S", 30, low=2, high=600)
 ATLASPAY_QUEUE_EXPIRY_S = env.integer("ATLASPAY_QUEUE_EXPIRY_S", 24 * 3600, low=60)
 ATLASPAY_PAYOUT_BUDGET_S = env.integer("ATLASPAY_PAYOUT_BUDGET_S", 300, low=10)
 
+# --- review ---------------------------------------------------------------------------------------
+ATLASPAY_FOUR_EYES_MAJOR = env.integer("ATLASPAY_FOUR_EYES_MAJOR", 25_000, low=1)
+ATLASPAY_BLIND_REVIEW_PERCENT = env.integer("ATLASPAY_BLIND_REVIEW_PERCENT", 2, low=0, high=100)
+
 # --- webhooks and mail ---------------------------------------------------------------------------
 WEBHOOKS_ALLOW_PRIVATE = env.flag("WEBHOOKS_ALLOW_PRIVATE", default=not IS_PRODUCTION)
 if IS_PRODUCTION and WEBHOOKS_ALLOW_PRIVATE:

@@ -1,7 +1,5 @@
 """Why an officer decided: the codes of a decision, and what a partner may read of it."""
 
-import re
-
 from django.db import models
 
 
@@ -28,20 +26,53 @@ class RejectReason(models.TextChoices):
     OTHER_REJECT = "other_reject", "Other, see the text"
 
 
+class OverrideReason(models.TextChoices):
+    """Why a blocked payout may go all the same."""
+
+    IDENTITY_PROVEN = "identity_proven", "Another person or company: identity proven"
+    LICENCE = "licence", "A licence or exemption covers it"
+    WRONG_BLOCK = "wrong_block", "The rule blocked what it should not"
+    OTHER_OVERRIDE = "other_override", "Other, see the text"
+
+
+class DeclineReason(models.TextChoices):
+    """Why a second officer sends a proposal back."""
+
+    EVIDENCE_MISSING = "evidence_missing", "Evidence is missing"
+    DISAGREE = "disagree", "The evidence says otherwise"
+    WRONG_REASON = "wrong_reason", "Right decision, wrong reason"
+    OTHER_DECLINE = "other_decline", "Other, see the text"
+
+
+class UndoReason(models.TextChoices):
+    """Why an approval is taken back."""
+
+    NEW_INFORMATION = "new_information", "New information"
+    MISTAKE = "mistake", "Approved by mistake"
+    PARTNER_ASKED = "partner_asked", "The partner asked to stop it"
+    OTHER_UNDO = "other_undo", "Other, see the text"
+
+
+class AutoReason(models.TextChoices):
+    """Why automatic approval let a payout go; no officer is offered it."""
+
+    GOOD_RECORD = "good_record", "Officers approve nearly all like it"
+
+
+REASONS: dict[str, str] = {
+    value: str(label)
+    for reasons in (
+        ApproveReason,
+        RejectReason,
+        OverrideReason,
+        DeclineReason,
+        UndoReason,
+        AutoReason,
+    )
+    for value, label in reasons.choices
+}
+
 DEFAULT_PARTNER_TEXT = (
     "This payout was declined after review. Contact support with the payout's id if you have"
     " questions."
 )
-
-# Telling a customer that a list or a suspicion stopped a payment is tipping off (AMLD5 art. 39,
-# 31 USC 5318(g)(2)): these words never leave the console.
-_TIPPING_OFF = re.compile(
-    r"sanction|ofac|watch\s?-?list|black\s?-?list|terror|launder|\baml\b|\bcft\b|\bpep\b|suspicio|fraud"
-    r"|criminal|\bsar\b|listed (person|name|entity|company)|embargo|politically exposed",
-    re.IGNORECASE,
-)
-
-
-def tipping_off_words(text: str) -> list[str]:
-    """Return the words of `text` that a partner must never read, in order and once each."""
-    return list(dict.fromkeys(match.group(0).lower() for match in _TIPPING_OFF.finditer(text)))

@@ -33,17 +33,19 @@ def past_of_account(payout: Payout) -> list[Payout]:
 
 def decisions_on(payouts: Sequence[Payout]) -> dict[str, Decision]:
     """Return the decision of each of these payouts that had one, by payout id."""
-    found = Decision.objects.filter(payout__in=[payout.id for payout in payouts]).order_by(
-        "position"
-    )
+    found = Decision.objects.filter(
+        payout__in=[payout.id for payout in payouts], stage__in=Decision.TAKES_EFFECT
+    ).order_by("position")
     return {decision.payout_id: decision for decision in found.defer("evidence")}
 
 
 def partner_record(partner_id: str) -> PartnerRecord:
     """Count a partner's open cases and how its decided ones ended."""
-    still_open = Case.objects.filter(partner_id=partner_id, state=Case.State.OPEN).count()
-    decided = Decision.objects.filter(payout__partner_id=partner_id).aggregate(
-        approved=Count("id", filter=Q(kind=Decision.Kind.APPROVE)),
+    still_open = Case.objects.filter(partner_id=partner_id, state__in=Case.WAITING).count()
+    decided = Decision.objects.filter(
+        payout__partner_id=partner_id, stage__in=Decision.TAKES_EFFECT
+    ).aggregate(
+        approved=Count("id", filter=Q(kind__in=[Decision.Kind.APPROVE, Decision.Kind.OVERRIDE])),
         rejected=Count("id", filter=Q(kind=Decision.Kind.REJECT)),
     )
     return PartnerRecord(still_open, decided["approved"], decided["rejected"])
@@ -51,10 +53,11 @@ def partner_record(partner_id: str) -> PartnerRecord:
 
 def twin_of(case: Case) -> Payout | None:
     """Return the payout that a duplicate finding points at."""
+    findings = [] if case.run is None else case.run.findings
     twin_id = next(
         (
             finding["trace"]["twin_id"]
-            for finding in case.run.findings
+            for finding in findings
             if "twin_id" in finding["trace"]
         ),
         "",

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from atlaspay.core.errors import NotFoundError, StaleFormError
+from atlaspay.core.errors import ConflictError, NotFoundError, StaleFormError
 from payouts import postings
 from payouts.machine import Stage, State
 from payouts.models import Payout
@@ -70,6 +70,17 @@ class Change:
     after: Snapshot
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of one payout in review; a refused one's `partner_message` is told."""
+
+    payout_id: str
+    is_approved: bool
+    partner_message: str = ""
+
+
+REJECTED = "compliance_rejected"
+Choose = Callable[[Sequence[Payout]], Sequence[Ruling]]
 Judge = Callable[[Sequence[Payout]], Sequence[Verdict]]
 Record = Callable[[Sequence[Change]], None]
 
@@ -124,15 +135,27 @@ def hold(payout_ids: Sequence[str], *, record: Record) -> list[Change]:
     left alone.
     """
     with unit.open() as work:
-        changes = []
-        for payout in work.lock(payout_ids):
-            if payout.state != State.QUEUED:
-                continue
-            before = Snapshot.of(payout)
-            payout.hold()
-            payout.due_at = None
-            work.emit("payout.in_review", payout)
-            changes.append(Change(payout, before, Snapshot.of(payout)))
+        queued = [one for one in work.lock(payout_ids) if one.state == State.QUEUED]
+        changes = [_held(work, payout) for payout in queued]
+        record(changes)
+        return changes
+
+
+def review(payout_ids: Sequence[str], *, choose: Choose, record: Record) -> list[Change]:
+    """Move payouts in review as `choose` rules under their locks; return what changed.
+
+    `choose` is shown every payout, locked in id order and whatever its state, and rules on any
+    number of those in review; the others stay as they are. Approved ones are queued with a fresh
+    time budget; refused ones fail, release their funds and tell the partner `partner_message`.
+    `record` gets the changes, an empty list too. Raises NotFoundError for an unknown id, and
+    whatever `choose` and `record` raise: then nothing has changed.
+    """
+    with unit.open() as work:
+        payouts = work.lock(payout_ids)
+        if missing := set(payout_ids) - {p.id for p in payouts}:
+            raise NotFoundError(f"No payout {min(missing)}.")
+        by_id = {payout.id: payout for payout in payouts}
+        changes = [_ruled(work, by_id[one.payout_id], one) for one in choose(payouts)]
         record(changes)
         return changes
 
@@ -145,23 +168,17 @@ def approve(
     All or nothing: raises StaleFormError if one is no longer as the officer saw it, NotFoundError
     for an unknown id.
     """
-    with unit.open() as work:
-        changes = []
-        for payout in _in_review(work, payout_ids, expected_versions):
-            before = Snapshot.of(payout)
-            payout.approve()
-            payout.reviewed_at = work.now
-            make_ready(payout, work, restart_budget=True)
-            work.emit("payout.queued", payout)
-            changes.append(Change(payout, before, Snapshot.of(payout)))
-        record(changes)
-        return changes
+
+    def choose(payouts: Sequence[Payout]) -> list[Ruling]:
+        check_in_review(payouts, expected_versions)
+        return [Ruling(payout.id, is_approved=True) for payout in payouts]
+
+    return review(payout_ids, choose=choose, record=record)
 
 
 def reject(
     payout_ids: Sequence[str],
     *,
-    code: str = "compliance_rejected",
     partner_message: str,
     expected_versions: Mapping[str, int] | None = None,
     record: Record,
@@ -171,28 +188,38 @@ def reject(
 
     All or nothing, as `approve`.
     """
+
+    def choose(payouts: Sequence[Payout]) -> list[Ruling]:
+        check_in_review(payouts, expected_versions)
+        return [Ruling(payout.id, False, partner_message) for payout in payouts]
+
+    return review(payout_ids, choose=choose, record=record)
+
+
+def recall(payout_ids: Sequence[str], *, record: Record) -> list[Change]:
+    """Take payouts that were let go back for review: queued -> in_review, if none was ever sent.
+
+    All or nothing: raises ConflictError that says what became of the first that cannot come back,
+    NotFoundError for an unknown id. The row lock decides between this and the dispatcher.
+    """
     with unit.open() as work:
+        payouts = work.lock(payout_ids)
+        if missing := set(payout_ids) - {p.id for p in payouts}:
+            raise NotFoundError(f"No payout {min(missing)}.")
         changes = []
-        for payout in _in_review(work, payout_ids, expected_versions):
-            before = Snapshot.of(payout)
-            payout.reject()
-            payout.reviewed_at = work.now
-            payout.due_at = None
-            payout.failure_code = code
-            payout.failure_message = partner_message
-            work.post(postings.RELEASED, postings.released(payout, before.state))
-            work.emit("payout.failed", payout)
-            changes.append(Change(payout, before, Snapshot.of(payout)))
+        for payout in payouts:
+            if payout.state != State.QUEUED or payout.attempt_count or payout.sent_at is not None:
+                raise _gone(payout)
+            changes.append(_held(work, payout))
         record(changes)
         return changes
 
 
-def _in_review(
-    work: Work, payout_ids: Sequence[str], expected_versions: Mapping[str, int] | None
-) -> list[Payout]:
-    payouts = work.lock(payout_ids)
-    if missing := set(payout_ids) - {p.id for p in payouts}:
-        raise NotFoundError(f"No payout {min(missing)}.")
+def check_in_review(
+    payouts: Sequence[Payout], expected_versions: Mapping[str, int] | None = None
+) -> None:
+    """Raise StaleFormError for the first locked payout that is not in review at the version seen:
+    it says who moved it, and when."""
     for payout in payouts:
         expected = (expected_versions or {}).get(payout.id, payout.version)
         if payout.state != State.IN_REVIEW or payout.version != expected:
@@ -202,4 +229,38 @@ def _in_review(
                 f" {last.history_date:%Y-%m-%d %H:%M:%S} UTC by {last.actor}.",
                 extra={"payout_id": payout.id, "state": str(payout.state), "actor": last.actor},
             )
-    return payouts
+
+
+def _ruled(work: Work, payout: Payout, ruling: Ruling) -> Change:
+    before = Snapshot.of(payout)
+    payout.reviewed_at = work.now
+    if ruling.is_approved:
+        payout.approve()
+        make_ready(payout, work, restart_budget=True)
+        work.emit("payout.queued", payout)
+    else:
+        payout.reject()
+        payout.due_at = None
+        payout.failure_code = REJECTED
+        payout.failure_message = ruling.partner_message
+        work.post(postings.RELEASED, postings.released(payout, before.state))
+        work.emit("payout.failed", payout)
+    return Change(payout, before, Snapshot.of(payout))
+
+
+def _held(work: Work, payout: Payout) -> Change:
+    before = Snapshot.of(payout)
+    payout.hold()
+    payout.due_at = None
+    work.emit("payout.in_review", payout)
+    return Change(payout, before, Snapshot.of(payout))
+
+
+def _gone(payout: Payout) -> ConflictError:
+    words = (
+        f"It was sent to the bank at {payout.sent_at:%Y-%m-%d %H:%M:%S} UTC and cannot be called"
+        " back."
+        if payout.sent_at is not None
+        else f"It is no longer queued but {payout.get_state_display().lower()}."
+    )
+    return ConflictError(words, extra={"payout_id": payout.id, "state": str(payout.state)})

@@ -18,18 +18,31 @@ def staff(role: str, username: str = "") -> User:
     return user
 
 
-def flagged_payout(amount_minor: int = 25_000, **fields: object) -> Payout:
-    """Return a payout that the watchlist rule holds, or another if `fields` say so."""
+def flagged_payout(amount_minor: int = 1_200_000, **fields: object) -> Payout:
+    """Return a payout that the amount rule holds and one officer may decide, or another if
+    `fields` say so."""
     partner = fields.pop("partner", None) or funded_partner(100_000_000)
-    fields.setdefault("recipient_name", LISTED)
     (payout,) = make_payouts(partner, [amount_minor], **fields)
     screen_chunk()
     return Payout.objects.get(id=payout.id)
 
 
-def open_case(amount_minor: int = 25_000, **fields: object) -> Case:
+def open_case(amount_minor: int = 1_200_000, **fields: object) -> Case:
     """Return the open case of a flagged payout."""
     return Case.objects.get(payout=flagged_payout(amount_minor, **fields))
+
+
+def listed_case(**fields: object) -> Case:
+    """Return the open case of a payout to a listed name: approving it takes a second officer."""
+    return open_case(25_000, **{"recipient_name": LISTED, **fields})
+
+
+def blocked_case(**fields: object) -> Case:
+    """Return the open case of a blocked payout."""
+    case = open_case(**fields)
+    Case.objects.filter(id=case.id).update(is_blocked=True)
+    case.refresh_from_db()
+    return case
 
 
 def publish(document: dict[str, object]) -> Policy:

@@ -43,7 +43,7 @@ def test_a_clear_payout_goes_on_with_a_slim_run() -> None:
 
 
 def test_a_flagged_payout_is_held_with_its_case() -> None:
-    payout = flagged_payout(1_000_000, recipient_country="RU")
+    payout = flagged_payout(1_000_000, recipient_name=LISTED, recipient_country="RU")
 
     case = Case.objects.get()
     assert (payout.state, payout.stage) == ("in_review", "review")

@@ -187,7 +187,7 @@ def test_the_payout_page_tells_its_story(reader: Client, world: dict) -> None:
     assert "compliance_rejected" in text
     assert "anna" in text
     assert "<del>in_review</del> → <ins>failed</ins>" in text
-    assert text.count("250.00") >= 5
+    assert text.count("12,000.00") >= 5
 
 
 def test_a_payout_is_found_by_what_people_have(reader: Client) -> None:

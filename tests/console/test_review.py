@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from compliance.models import Case, Decision
 from payouts.models import Payout
-from tests.compliance.factories import open_case, staff
+from tests.compliance.factories import LISTED, open_case, staff
 from tests.compliance.test_decide import approve, everything
 from tests.console.test_pages import page, signed_in
 from tests.payouts.factories import funded_partner, make_payouts
@@ -41,8 +41,9 @@ def anna() -> User:
 
 def test_the_queue_shows_open_cases_in_words_oldest_due_first(anna: User) -> None:
     client = signed_in(anna)
-    first, second = open_case(1_000_000), open_case(recipient_name="Orlan Trading")
-    gone = open_case(recipient_name="Blue Heron Shipping")
+    first = open_case(1_000_000, recipient_name=LISTED)
+    second = open_case(25_000, recipient_name="Orlan Trading")
+    gone = open_case()
     approve(gone, anna)
 
     text = client.get(reverse(QUEUE)).content.decode()
