@@ -128,6 +128,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "atlaspay.core.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "atlaspay.core.browser.ConsolePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "atlaspay.core.middleware.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -25,8 +25,16 @@ UNFOLD: dict[str, object] = {
     "ENVIRONMENT": "compliance.admin.menu.environment",
     "ENVIRONMENT_TITLE_PREFIX": "compliance.admin.menu.title_prefix",
     "DASHBOARD_CALLBACK": "compliance.admin.home.home",
-    "STYLES": [lambda request: static("console/console.css")],
-    "SCRIPTS": [lambda request: static("console/console.js")],
+    "STYLES": [
+        lambda request: static("console/console.css"),
+        lambda request: static("console/review.css"),
+    ],
+    "SCRIPTS": [
+        lambda request: static("console/frame.js"),
+        lambda request: static("console/keys.js"),
+        lambda request: static("console/queue.js"),
+        lambda request: static("console/case.js"),
+    ],
     "ACCOUNT": {
         "navigation": [
             {

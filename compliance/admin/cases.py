@@ -3,15 +3,20 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import display
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    QueryDict,
+)
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.errors import (
     InvalidRequestError,
@@ -21,126 +26,91 @@ from atlaspay.core.errors import (
 )
 from atlaspay.core.money import display as money_text
 from compliance.admin.case_page import case_page
-from compliance.admin.words import code_words, due_badge
+from compliance.admin.queue import queue_context
 from compliance.models import Case, Decision
-from compliance.services import assign
+from compliance.selectors.queue import QueueFilter
+from compliance.services import assign, saved_filters
 from compliance.services.decide import PERMISSION, decide
-from payouts.models import Payout
-
-
-class StateFilter(admin.SimpleListFilter):
-    """Open cases unless asked otherwise: the list is a queue first."""
-
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the closed ones and all."""
-        return [("decided", "Decided"), ("withdrawn", "Withdrawn"), ("all", "All")]
-
-    def choices(self, changelist: Any) -> Any:
-        """Name the default for what it is."""
-        first, *rest = super().choices(changelist)
-        yield {**first, "display": "Open"}
-        yield from rest
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Case]) -> QuerySet[Case]:
-        """Narrow the list."""
-        if self.value() == "all":
-            return queryset
-        return queryset.filter(state=self.value() or Case.State.OPEN)
-
-
-class WhyFilter(admin.SimpleListFilter):
-    """By the rule that flagged."""
-
-    title = "why flagged"
-    parameter_name = "why"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the rules of the first policy."""
-        codes = ("amount_over_limit", "country", "account_velocity", "watchlist", "duplicate")
-        return [(code, code_words(code)) for code in codes]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Case]) -> QuerySet[Case]:
-        """Narrow the list."""
-        return queryset.filter(codes__contains=[self.value()]) if self.value() else queryset
 
 
 @admin.register(Case)
 class CaseAdmin(ReadOnlyAdmin):
-    """Cases, oldest due first."""
+    """Cases: the list is the officers' queue, and so a page of its own."""
 
-    list_display = ["due", "payout_words", "amount", "partner_words", "why", "looking", "opened"]
-    list_display_links = ["payout_words"]
-    list_filter = [StateFilter, WhyFilter, "partner"]
-    list_select_related = ["payout", "partner", "assignee"]
-    ordering = ["due_at", "id"]
-    search_fields = ["=id", "=payout__id", "=payout__reference"]
-    search_help_text = "Case or payout id, or the payout's reference"
     page_template = "admin/compliance/case/page.html"
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Case], search_term: str
-    ) -> tuple[QuerySet[Case], bool]:
-        """Look where the term's own shape says: an OR over the joined tables has no index."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if term.startswith("cs_"):
-            return queryset.filter(id=term), False
-        if term.startswith("po_"):
-            return queryset.filter(payout_id=term), False
-        found = Payout.objects.filter(reference=term).values("id")
-        return queryset.filter(payout_id__in=found), False
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the queue."""
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return self._queue(request)
 
-    @display(description="Due", ordering="due_at")
-    def due(self, case: Case) -> object:
-        """Return the time left."""
-        return due_badge(case)
-
-    @display(description="Recipient")
-    def payout_words(self, case: Case) -> object:
-        """Return who would be paid."""
-        return case.payout.recipient_name
-
-    @display(description="Amount", ordering="payout__amount_minor")
-    def amount(self, case: Case) -> object:
-        """Return the payout's amount."""
-        return console.money(case.payout.amount_minor, case.payout.currency)
-
-    @display(description="Partner")
-    def partner_words(self, case: Case) -> object:
-        """Return who sends it."""
-        return case.partner.name
-
-    @display(description="Why flagged")
-    def why(self, case: Case) -> object:
-        """Return the rules in words, heaviest first."""
-        return ", ".join(code_words(code) for code in case.codes)
-
-    @display(description="Looking")
-    def looking(self, case: Case) -> object:
-        """Return who has it open."""
-        return case.assignee.username if case.assignee else console.NOTHING
-
-    @display(description="Flagged", ordering="opened_at")
-    def opened(self, case: Case) -> object:
-        """Return since when it waits."""
-        return console.when(case.opened_at)
+    def _queue(
+        self, request: HttpRequest, extra: dict[str, Any] | None = None, status: int = 200
+    ) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media,
+            "is_popup": False,
+            **queue_context(request, staff(request)),
+            **(extra or {}),
+        }
+        return TemplateResponse(
+            request, "admin/compliance/case/queue.html", context, status=status
+        )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add what changes something: deciding, and taking the next case."""
+        """Add what changes something: deciding, taking the next case, keeping a view."""
         view = self.admin_site.admin_view
+
+        def post(route: str, handler: Any, name: str) -> URLPattern:
+            return path(route, view(require_POST(handler)), name=f"compliance_case_{name}")
+
         return [
-            path("next/", view(require_POST(self.next_view)), name="compliance_case_next"),
-            path(
-                "<path:object_id>/decide/",
-                view(require_POST(self.decide_view)),
-                name="compliance_case_decide",
-            ),
+            post("next/", self.next_view, "next"),
+            post("views/", self.save_filter_view, "save_filter"),
+            post("views/<int:filter_id>/delete/", self.delete_filter_view, "delete_filter"),
+            post("<path:object_id>/decide/", self.decide_view, "decide"),
             *super().get_urls(),
         ]
+
+    def save_filter_view(self, request: HttpRequest) -> HttpResponse:
+        """Keep the view of the queue that is shown."""
+        try:
+            kept = saved_filters.save_filter(
+                staff(request),
+                name=request.POST.get("name", ""),
+                query=request.POST.get("query", ""),
+                is_shared="is_shared" in request.POST,
+            )
+        except PermissionRefusedError as error:
+            raise PermissionDenied(error.detail) from None
+        except InvalidRequestError as error:
+            messages.error(request, error.detail)
+            return self._to_queue(request.POST.get("query", ""))
+        messages.success(request, f"The view “{kept.name}” is saved.")
+        return self._to_queue(kept.query)
+
+    def delete_filter_view(self, request: HttpRequest, filter_id: int) -> HttpResponse:
+        """Delete one's own view of the queue."""
+        try:
+            saved_filters.delete_filter(staff(request), filter_id)
+        except PermissionRefusedError as error:
+            raise PermissionDenied(error.detail) from None
+        except NotFoundError as error:
+            raise Http404(error.detail) from None
+        messages.success(request, "The view is deleted.")
+        return self._to_queue("")
+
+    def _to_queue(self, query: str) -> HttpResponse:
+        kept = QueueFilter.of(QueryDict(query).dict()).query
+        url = reverse("admin:compliance_case_changelist")
+        return HttpResponseRedirect(f"{url}?{kept}" if kept else url)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

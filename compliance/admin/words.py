@@ -1,10 +1,11 @@
-"""Codes in the words officers use."""
+"""Codes in the words officers use, and a case's state as badges."""
 
 from django.utils.safestring import SafeString
 
 from atlaspay.core.clock import now
-from atlaspay.core.console import badge, span
-from compliance.models import Case
+from atlaspay.core.console import badge, distance, span
+from compliance.models import Case, Policy
+from compliance.screening import live
 
 CODES = {
     "amount_over_limit": "Amount over the limit",
@@ -13,10 +14,13 @@ CODES = {
     "watchlist": "Name on a watchlist",
     "duplicate": "Possible duplicate",
 }
-CASE_TONES = {"open": "warn", "decided": "good", "withdrawn": "idle"}
-KIND_TONES = {"approve": "good", "reject": "bad"}
-RESULT_TONES = {"hit": "bad", "error": "warn", "no_hit": "idle"}
+CASE_TONES = {"open": "warn", "second": "info", "decided": "good", "withdrawn": "idle"}
+KIND_TONES = {"approve": "good", "reject": "bad", "override": "warn", "undo": "warn"}
+RESULT_TONES = {"hit": "bad", "error": "warn", "snoozed": "idle", "no_hit": "idle"}
+RESULT_WORDS = {"hit": "Hit", "error": "Rule failed", "snoozed": "Snoozed", "no_hit": "No hit"}
 SOON_S = 600
+
+_titles: dict[int, dict[str, str]] = {}
 
 
 def code_words(code: str) -> str:
@@ -24,11 +28,41 @@ def code_words(code: str) -> str:
     return CODES.get(code) or code.replace("_", " ").capitalize()
 
 
+def rule_choices() -> list[tuple[str, str]]:
+    """Return the live policy's rules as (code, words); one query, and one more after a change."""
+    number = live.live_number()
+    if number is None:
+        return []
+    if number not in _titles:
+        document = Policy.objects.values_list("document", flat=True).get(number=number)
+        _titles.clear()
+        _titles[number] = {
+            rule["code"]: code_words(rule["code"]) for rule in document.get("rules", ())
+        }
+    return sorted(_titles[number].items(), key=lambda choice: choice[1])
+
+
 def due_badge(case: Case) -> SafeString:
     """Return how much time is left, or by how much it is late."""
-    if case.state != Case.State.OPEN:
+    if not case.is_waiting:
         return badge(case.get_state_display().partition(":")[0], CASE_TONES[case.state])
     left = (case.due_at - now()).total_seconds()
     if left < 0:
         return badge(f"{span(-left)} late", "bad")
     return badge(f"{span(left)} left", "warn" if left < SOON_S else "idle")
+
+
+def marks(case: Case) -> list[SafeString]:
+    """Return what sets a case apart from the others in the queue, as badges."""
+    made = []
+    if case.state == Case.State.SECOND:
+        made.append(badge("Second officer", "info"))
+    if case.is_blocked:
+        made.append(badge("Blocked", "bad"))
+    if case.escalated_at:
+        made.append(badge("Escalated", "warn"))
+    if case.raised_at:
+        made.append(badge(f"New hit {distance(case.raised_at)}", "warn"))
+    if case.origin != Case.Origin.SCREENING:
+        made.append(badge(case.get_origin_display(), "info"))
+    return made

@@ -1,7 +1,6 @@
 """The officer's work: the queue, the case page, the decision, the next case."""
 
 import pytest
-from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -48,14 +47,14 @@ def test_the_queue_shows_open_cases_in_words_oldest_due_first(anna: User) -> Non
 
     text = client.get(reverse(QUEUE)).content.decode()
 
-    assert text.index(quote(first.pk)) < text.index(quote(second.pk))
-    assert quote(gone.pk) not in text
+    assert text.index(first.pk) < text.index(second.pk)
+    assert gone.pk not in text
     assert "Name on a watchlist, Amount over the limit" in text
-    decided = client.get(reverse(QUEUE), {"state": "decided"}).content.decode()
-    assert quote(gone.pk) in decided
+    decided = client.get(reverse(QUEUE), {"view": "decided"}).content.decode()
+    assert gone.pk in decided
     why = client.get(reverse(QUEUE), {"why": "amount_over_limit"}).content.decode()
-    assert quote(first.pk) in why
-    assert quote(second.pk) not in why
+    assert first.pk in why
+    assert second.pk not in why
 
 
 def test_the_case_page_has_the_evidence_and_both_forms(anna: User) -> None:
@@ -228,5 +227,5 @@ def test_a_case_is_found_by_what_people_have(anna: User) -> None:
 
     for term in (case.pk, case.payout_id, case.payout.reference):
         text = client.get(reverse(QUEUE), {"q": f" {term}"}).content.decode()
-        assert quote(case.pk) in text
-        assert quote(other.pk) not in text
+        assert case.pk in text
+        assert other.pk not in text
