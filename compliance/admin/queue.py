@@ -14,7 +14,7 @@ from compliance.admin.words import KIND_TONES, code_words, due_badge, marks, rul
 from compliance.models import Case
 from compliance.selectors.claims import holder_of
 from compliance.selectors.queue import CLOSED_VIEWS, VIEWS, QueueFilter, QueuePage, queue_page
-from compliance.services.decide import PERMISSION
+from compliance.services.decide import PERMISSION, seen_mark
 from compliance.services.saved_filters import filters_of
 from partners.models import Partner
 from payouts.admin.words import CURRENCIES
@@ -38,12 +38,7 @@ class Row:
     @property
     def seen(self) -> str:
         """Return what the officer saw of the case, for a bulk decision to be checked against."""
-        return seen_mark(self.case)
-
-
-def seen_mark(case: Case) -> str:
-    """Return the case's id with the payout's version and the score shown with it."""
-    return f"{case.id}:{case.payout.version}:{case.score}"
+        return f"{self.case.id}:{seen_mark(self.case)}"
 
 
 def queue_context(request: HttpRequest, user: User) -> dict[str, Any]:

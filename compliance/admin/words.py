@@ -1,5 +1,7 @@
 """Codes in the words officers use, and a case's state as badges."""
 
+import re
+
 from django.utils.safestring import SafeString
 
 from atlaspay.core.clock import now
@@ -16,6 +18,7 @@ CODES = {
 }
 CASE_TONES = {"open": "warn", "second": "info", "decided": "good", "withdrawn": "idle"}
 KIND_TONES = {"approve": "good", "reject": "bad", "override": "warn", "undo": "warn"}
+VERDICT_TONES = {"clear": "good", "review": "warn", "block": "bad"}
 RESULT_TONES = {"hit": "bad", "error": "warn", "snoozed": "idle", "no_hit": "idle"}
 RESULT_WORDS = {"hit": "Hit", "error": "Rule failed", "snoozed": "Snoozed", "no_hit": "No hit"}
 SOON_S = 600
@@ -66,3 +69,16 @@ def marks(case: Case) -> list[SafeString]:
     if case.origin != Case.Origin.SCREENING:
         made.append(badge(case.get_origin_display(), "info"))
     return made
+
+
+_COMPANY = re.compile(
+    r"\b(ab|ag|as|bv|co|company|corp|fze|gmbh|holdings?|inc|kg|limited|llc|llp|ltd|nv|ooo|oy|plc"
+    r"|pte|sa|sarl|shipping|sl|spa|srl|supplies|trading)\b\.?",
+    re.IGNORECASE,
+)
+
+
+def company_words(name: str) -> str:
+    """Return the words of a name that only a company's has, empty for what reads like a
+    person's."""
+    return ", ".join(match.group(0) for match in _COMPANY.finditer(name))

@@ -1,23 +1,11 @@
-"""What a case page shows beside the case: the account's past, the partner's past, the twin."""
+"""What went to an account before, and how officers decided it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from django.db.models import Count, Q
-
-from compliance.models import Case, Decision
+from compliance.models import Decision
 from payouts.models import Payout
 
 PAST_MAX = 50
-
-
-@dataclass(frozen=True, slots=True)
-class PartnerRecord:
-    """How a partner's flagged payouts ended so far."""
-
-    still_open: int
-    approved: int
-    rejected: int
 
 
 def past_of_account(payout: Payout) -> list[Payout]:
@@ -37,31 +25,3 @@ def decisions_on(payouts: Sequence[Payout]) -> dict[str, Decision]:
         payout__in=[payout.id for payout in payouts], stage__in=Decision.TAKES_EFFECT
     ).order_by("position")
     return {decision.payout_id: decision for decision in found.defer("evidence")}
-
-
-def partner_record(partner_id: str) -> PartnerRecord:
-    """Count a partner's open cases and how its decided ones ended."""
-    still_open = Case.objects.filter(partner_id=partner_id, state__in=Case.WAITING).count()
-    decided = Decision.objects.filter(
-        payout__partner_id=partner_id, stage__in=Decision.TAKES_EFFECT
-    ).aggregate(
-        approved=Count("id", filter=Q(kind__in=[Decision.Kind.APPROVE, Decision.Kind.OVERRIDE])),
-        rejected=Count("id", filter=Q(kind=Decision.Kind.REJECT)),
-    )
-    return PartnerRecord(still_open, decided["approved"], decided["rejected"])
-
-
-def twin_of(case: Case) -> Payout | None:
-    """Return the payout that a duplicate finding points at."""
-    findings = [] if case.run is None else case.run.findings
-    twin_id = next(
-        (
-            finding["trace"]["twin_id"]
-            for finding in findings
-            if "twin_id" in finding["trace"]
-        ),
-        "",
-    )
-    if not twin_id:
-        return None
-    return Payout.objects.select_related("batch").filter(id=twin_id).first()
