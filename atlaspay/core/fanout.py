@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 try:
     import uvloop
@@ -39,7 +40,7 @@ class SessionOptions:
     `per_host` those to one peer (0: no bound). `total_s` is a true deadline from the start of a
     call to the last byte read, waiting for a free connection included; `connect_s` bounds TCP and
     TLS. `socket_factory` receives each resolved address and returns a socket, or raises OSError to
-    refuse that address.
+    refuse that address. `resolver` makes the session's own resolver.
     """
 
     name: str
@@ -52,6 +53,7 @@ class SessionOptions:
     read_bufsize: int = 2**16
     headers: Mapping[str, str] = field(default_factory=dict)
     socket_factory: SocketFactory | None = None
+    resolver: Callable[[], AbstractResolver] | None = None
 
 
 class Fanout:
@@ -85,6 +87,7 @@ class Fanout:
             keepalive_timeout=options.keepalive_s,
             ttl_dns_cache=options.dns_cache_s,
             socket_factory=options.socket_factory,
+            resolver=options.resolver() if options.resolver else None,
         )
         made = aiohttp.ClientSession(
             connector=connector,

@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -36,7 +36,7 @@ class Result:
     error: str = ""
     detail: str = ""
     body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     started_at: datetime | None = None
     duration_ms: int = 0
     retry_after_s: float | None = None
@@ -68,13 +68,13 @@ class Result:
 def name_error(error: BaseException) -> tuple[str, str]:
     """Return (stable code, sentence for the partner) of a failed call."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "connect_timeout", "No connection within 3 seconds."
+        return "connect_timeout", "No TCP and TLS connection within 3 seconds."
     if isinstance(error, asyncio.TimeoutError):
         return "timeout", "No complete answer before the deadline."
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "dns", "The host name could not be resolved."
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "tls_certificate", _certificate(error)
+        return "tls_certificate", "The certificate was not accepted."
     if isinstance(error, aiohttp.ClientSSLError):
         return "tls", "The TLS handshake failed."
     if isinstance(error, aiohttp.ClientConnectorError):
@@ -90,13 +90,6 @@ def _connection(error: OSError) -> tuple[str, str]:
     if error.errno == errno.ECONNREFUSED:
         return "connection_refused", "Nothing listens at the address (connection refused)."
     return "unreachable", "The host could not be reached."
-
-
-def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:
-    cause = error.certificate_error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"The certificate was not accepted: {cause.verify_message}."
-    return "The certificate was not accepted."
 
 
 def retry_after_s(header: str | None, now: datetime) -> float | None:

@@ -14,34 +14,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 
-import aiohttp
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from yarl import URL
 
 from atlaspay.core import fanout
-from webhooks import guard
+from webhooks.delivery import call
 from webhooks.delivery.breaker import TRIP_AT, Sign
 from webhooks.delivery.claim import RECHECK_S, Claimed, Target
-from webhooks.delivery.result import KEPT_HEADERS, Outcome, Result, name_error, retry_after_s
+from webhooks.delivery.result import Outcome, Result, retry_after_s
 from webhooks.delivery.schedule import LATE_DEADLINE_S, deadline_s
 from webhooks.signing import sign
 
 log = logging.getLogger(__name__)
 
-KEPT_BYTES = 16 * 1024
-CONNECT_S = 3.0
 PAUSE_S = 1.0  # until the breaker's row says how long
-CONNECTIONS = 600  # below the usual limit of 1,024 open files
 LEASE_MARGIN_S = LATE_DEADLINE_S + 15.0  # a send never begins that could outlive its lease
-
-OPTIONS = fanout.SessionOptions(
-    name="webhooks",
-    connections=CONNECTIONS,
-    connect_s=CONNECT_S,
-    total_s=LATE_DEADLINE_S,
-    headers={"user-agent": "AtlasPay-Webhooks/1", "content-type": "application/json"},
-    socket_factory=guard.open_socket,
-)
 
 
 @dataclass(slots=True)
@@ -146,50 +133,40 @@ class Sender:
             lane.is_closed = True
 
     async def _attempt(self, lane: Lane, item: Claimed) -> Result:
-        started_at = datetime.now(UTC)
-        started = time.perf_counter()
-        timestamp_s = int(started_at.timestamp())
-        headers = {
-            "webhook-id": item.message_id,
-            "webhook-timestamp": str(timestamp_s),
-            "webhook-signature": sign(
-                item.message_id,
-                timestamp_s,
-                item.body,
-                keys=lane.target.keys,
-                private_key=self._private_key,
-            ),
-            "webhook-attempt": str(item.number),
-        }
-        status: int | None = None
-        body, kept, error, detail = b"", {}, "", ""
-        try:
-            async with self._fanout.session(OPTIONS).post(
-                lane.url,
-                data=item.body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=deadline_s(item.step), sock_connect=CONNECT_S),
-            ) as response:
-                status = response.status
-                kept = {n: _text(v) for n in KEPT_HEADERS if (v := response.headers.get(n))}
-                body = await _first_bytes(response)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as caught:
-            error, detail = name_error(caught)
-        if status is not None:
-            # The status line decides; what happened to the rest of the answer is a remark.
-            error = "" if 200 <= status < 300 else f"http_{status}"
+        timestamp_s = int(time.time())
+        signature = sign(
+            item.message_id,
+            timestamp_s,
+            item.body,
+            keys=lane.target.keys,
+            private_key=self._private_key,
+        )
+        answer = await call.post(
+            self._fanout,
+            lane.url,
+            body=item.body,
+            headers={
+                "webhook-id": item.message_id,
+                "webhook-timestamp": str(timestamp_s),
+                "webhook-signature": signature,
+                "webhook-attempt": str(item.number),
+            },
+            deadline_s=deadline_s(item.step),
+        )
+        status = answer.http_status
         return Result(
             item=item,
             outcome=_outcome(status),
             http_status=status,
-            error=error,
-            detail=detail,
-            body=body,
-            headers=kept,
-            started_at=started_at,
-            duration_ms=round((time.perf_counter() - started) * 1000),
-            retry_after_s=retry_after_s(kept.get("retry-after"), started_at)
+            error=answer.error,
+            detail=answer.detail,
+            body=answer.body,
+            headers=answer.response_headers,
+            started_at=answer.started_at,
+            duration_ms=answer.duration_ms,
+            retry_after_s=retry_after_s(
+                answer.response_headers.get("retry-after"), answer.started_at
+            )
             if status in {429, 503}
             else None,
             is_saturated=bool(lane.waiting),
@@ -207,28 +184,7 @@ def _broken(item: Claimed) -> Result:
     )
 
 
-def _text(header: str) -> str:
-    """Return a header's text, cut; bytes that are no UTF-8 came as surrogates, which no JSON
-    column takes.
-    """
-    return header[:300].encode("utf-8", "replace").decode()
-
-
 def _outcome(status: int | None) -> Outcome:
     if status is None:
         return Outcome.FAILED
     return Outcome.DELIVERED if 200 <= status < 300 else Outcome.REFUSED
-
-
-async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
-    """Read at most 16 KB; a longer answer costs the receiver its connection, not us memory."""
-    kept = bytearray()
-    while len(kept) < KEPT_BYTES:
-        part = await response.content.read(KEPT_BYTES - len(kept))
-        if not part:
-            return bytes(kept)
-        kept += part
-        if response.content.at_eof():
-            return bytes(kept)
-    response.close()
-    return bytes(kept)
