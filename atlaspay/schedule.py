@@ -26,5 +26,7 @@ BEAT_SCHEDULE = {
     "alarms": _every(30, "payouts.alarms", "settlement"),
     "poll-sent": _every(5, "payouts.poll_sent", "inquiry"),
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),
-    "send-mail": _every(5, "webhooks.send_mail", "webhooks"),
+    "check-endpoints": _every(2, "webhooks.check", "chores"),
+    "send-mail": _every(5, "webhooks.send_mail", "chores"),
+    "prune": _every(3600, "webhooks.prune", "chores"),
 }

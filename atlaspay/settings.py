@@ -242,7 +242,10 @@ SPECTACULAR_SETTINGS = {
         "atlaspay.openapi.add_problem_answers",
     ],
     "PREPROCESSING_HOOKS": ["atlaspay.openapi.only_partner_api"],
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "DeliveryState": "webhooks.models.Delivery.State",
+        "CheckState": "webhooks.models.EndpointCheck.State",
+    },
 }
 ATLASPAY_RATE_PER_SECOND = env.integer("ATLASPAY_RATE_PER_SECOND", 200, low=1)
 ATLASPAY_RATE_BURST = env.integer("ATLASPAY_RATE_BURST", 400, low=1)
@@ -285,7 +288,9 @@ CELERY_TASK_ROUTES = {
     "payouts.poll_sent": {"queue": "inquiry"},
     "payouts.reconcile": {"queue": "default"},
     "payouts.*": {"queue": "settlement"},
-    "webhooks.*": {"queue": "webhooks"},
+    "webhooks.deliver": {"queue": "webhooks"},
+    # Mail servers, checks of strangers' endpoints: what may take seconds must not hold up webhooks.
+    "webhooks.*": {"queue": "chores"},
     "*": {"queue": "default"},
 }
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
@@ -324,6 +329,10 @@ if IS_PRODUCTION and WEBHOOKS_ALLOW_PRIVATE:
     env.fail(
         "WEBHOOKS_ALLOW_PRIVATE=1 lets partners reach your inner network; unset it in production"
     )
+ATLASPAY_DELIVERY_DAYS = env.integer("ATLASPAY_DELIVERY_DAYS", 30, low=30)
+ATLASPAY_EVENT_DAYS = env.integer("ATLASPAY_EVENT_DAYS", 90, low=30)
+if ATLASPAY_EVENT_DAYS < ATLASPAY_DELIVERY_DAYS:
+    env.fail("ATLASPAY_EVENT_DAYS must not be below ATLASPAY_DELIVERY_DAYS: deliveries need theirs")
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
     if env.text("EMAIL_HOST")

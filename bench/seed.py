@@ -31,7 +31,7 @@ def main() -> None:
         partner = create_partner(name=options.name, email="bench@example.com")
         key = issue_api_key(partner.id, name="bench", scopes=Scope.values)
         fund_partner(partner.id, amount_minor=FUNDS_MINOR, currency="EUR")
-        endpoint, secret = create_endpoint(partner.id, url=options.hook)
+        endpoint, secret = create_endpoint(partner.id, url=options.hook, is_vouched=True)
     print(
         json.dumps(
             {

@@ -19,6 +19,9 @@ CATALOGUE: dict[str, str] = {
     "endpoint.test": "A test you asked for; it tells nothing about money.",
 }
 
+# Steps on the way: one that could not be delivered gives way to the next event of its payout.
+PASSING = ("payout.in_review", "payout.queued", "payout.processing")
+
 SUBSCRIBABLE = tuple(name for name in CATALOGUE if name != "endpoint.test")
 
 

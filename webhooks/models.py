@@ -62,11 +62,20 @@ class Event(models.Model):
 
 
 class Endpoint(models.Model):
-    """A partner's URL that receives events. Never updated by an attempt; see EndpointHealth."""
+    """A partner's URL that receives events. Never updated by an attempt; see EndpointHealth.
+
+    In mode `test` it gets tests only, until it has passed the check (EndpointCheck). A new URL of
+    a live endpoint waits in `proposed_url` until that has passed. While a secret rotates
+    `previous_secret_sealed` is set; `previous_secret_until` is the end where one was named.
+    """
 
     class Status(models.TextChoices):
         ENABLED = "enabled", "Enabled"
         DISABLED = "disabled", "Disabled"
+
+    class Mode(models.TextChoices):
+        TEST = "test", "Test: no live events yet"
+        LIVE = "live", "Live"
 
     id = PublicIdField(prefix="we")
     partner = models.ForeignKey(
@@ -79,6 +88,8 @@ class Endpoint(models.Model):
     )
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.ENABLED)
     disabled_reason = models.CharField(max_length=140, blank=True)
+    mode = models.CharField(max_length=4, choices=Mode.choices, default=Mode.TEST)
+    proposed_url = models.URLField(max_length=500, blank=True)
     secret_sealed = models.BinaryField()
     previous_secret_sealed = models.BinaryField(null=True, blank=True)
     previous_secret_until = models.DateTimeField(null=True, blank=True)
@@ -102,6 +113,8 @@ class EndpointHealth(models.Model):
 
     `failing_since` is the first failure after the last success; `streak` counts connection failures
     and timeouts in a row (the breaker's food); `window` is how many calls may run at once (AIMD).
+    `recovered_at` is set by the first success after a longer failure and cleared by the sweep that
+    brings forward what waits.
     """
 
     endpoint = models.OneToOneField(
@@ -113,9 +126,17 @@ class EndpointHealth(models.Model):
     breaker_open_until = models.DateTimeField(null=True, blank=True)
     window = models.PositiveSmallIntegerField(default=4)
     warnings_sent = models.PositiveSmallIntegerField(default=0)
+    recovered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "endpoint health"
+        indexes = [
+            models.Index(
+                fields=["recovered_at"],
+                condition=Q(recovered_at__isnull=False),
+                name="health_recovered",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} window {self.window}"
@@ -134,6 +155,7 @@ class Delivery(models.Model):
         DELIVERED = "delivered", "Delivered"
         EXHAUSTED = "exhausted", "All attempts failed"
         CANCELED = "canceled", "Canceled: the endpoint was disabled or deleted"
+        SUPERSEDED = "superseded", "A later event of the same payout went instead"
 
     id = PublicIdField(prefix="wd")
     event = models.ForeignKey(
@@ -249,6 +271,58 @@ class DeliveryAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.delivery_id} #{self.number} {self.outcome}"
+
+
+class EndpointCheck(models.Model):
+    """A scripted probe of an endpoint: does it verify (`conformance`), has it the new secret
+    (`rotation`)?
+
+    `results` holds one member a message sent: {probe, sent, expected, http_status, is_ok, says,
+    fix}. `due_at` is when the next try is due or, while `claim_id` is set, the end of its lease.
+    """
+
+    class Kind(models.TextChoices):
+        CONFORMANCE = "conformance", "Does it verify what it receives?"
+        ROTATION = "rotation", "Does it know the new secret?"
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Under way"
+        PASSED = "passed", "Passed"
+        FAILED = "failed", "Not passed"
+        CANCELED = "canceled", "Overtaken by a later change"
+
+    id = PublicIdField(prefix="wc")
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.PROTECT, related_name="checks", db_index=False
+    )
+    kind = models.CharField(max_length=11, choices=Kind.choices)
+    url = models.URLField(max_length=500)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PENDING)
+    attempt_count = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_default=Now())
+    claim_id = models.UUIDField(null=True, blank=True)
+    results = models.JSONField(default=list, blank=True)
+    summary = models.CharField(max_length=400, blank=True)
+    requested_by = models.CharField(max_length=100, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    tried_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint", "kind"],
+                condition=Q(state="pending"),
+                name="check_one_open_per_endpoint",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state="pending"), name="check_due"),
+            models.Index(F("endpoint"), F("id").desc(), name="check_by_endpoint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.state}"
 
 
 class SigningKey(models.Model):

@@ -51,7 +51,7 @@ class _Body(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 
 _ENDPOINTS = """
-SELECT id, partner_id, event_types FROM webhooks_endpoint
+SELECT id, partner_id, event_types, mode FROM webhooks_endpoint
 WHERE partner_id = ANY(%(partners)s) AND status = 'enabled' AND deleted_at IS NULL
 """
 
@@ -148,7 +148,7 @@ def _receivers(
 ) -> dict[str, list[tuple[str, frozenset[str]]]]:
     found: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
     for row in sql.fetch(_ENDPOINTS, {"partners": list(partner_ids)}):
-        if only_endpoint_id is None:
+        if only_endpoint_id is None and row["mode"] == "live":
             found[row["partner_id"]].append((row["id"], frozenset(row["event_types"])))
         elif row["id"] == only_endpoint_id:
             found[row["partner_id"]].append((row["id"], frozenset()))

@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 
 from atlaspay.core.errors import InvalidRequestError, NotFoundError
 from webhooks import sql
-from webhooks.models import Delivery, Endpoint, Event
+from webhooks.models import Delivery, Endpoint, EndpointCheck, Event
+
+CHECKS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ def endpoint_of(partner_id: str, endpoint_id: str) -> Endpoint:
     return endpoint
 
 
+def checks_of(endpoint: Endpoint) -> QuerySet[EndpointCheck]:
+    """Return an endpoint's latest checks, newest first (at most 50)."""
+    return EndpointCheck.objects.filter(endpoint=endpoint).order_by("-id")[:CHECKS_SHOWN]
+
+
 def deliveries_of(
     endpoint: Endpoint, *, state: str | None, before: str | None, limit: int
 ) -> tuple[Sequence[Delivery], bool]:
@@ -62,7 +69,7 @@ def delivery_of(partner_id: str, delivery_id: str) -> Delivery:
     """Return one delivery with its attempts. Raises NotFoundError."""
     delivery = (
         Delivery.objects.filter(pk=delivery_id, partner_id=partner_id)
-        .select_related("event")
+        .select_related("event", "endpoint")
         .prefetch_related("attempts")
         .first()
     )

@@ -8,10 +8,10 @@ from rest_framework import serializers
 
 from atlaspay.core import clock
 from atlaspay.core.ids import ALPHABET
-from webhooks import diagnosis
+from webhooks import diagnosis, figures, rotation, services
 from webhooks.event_types import CATALOGUE, SUBSCRIBABLE
 from webhooks.guard import URL_LIMIT
-from webhooks.models import Delivery, DeliveryAttempt, Endpoint
+from webhooks.models import Delivery, DeliveryAttempt, Endpoint, EndpointCheck
 from webhooks.resend import REPLAY_DAYS
 
 LIMIT_DEFAULT, LIMIT_MAX = 25, 100
@@ -81,15 +81,41 @@ class EndpointChanges(StrictSerializer):
 
 
 class RotationIn(StrictSerializer):
-    """How long messages carry signatures of both secrets."""
+    """How long messages carry signatures of both secrets at most."""
 
-    overlap_hours = serializers.IntegerField(min_value=0, max_value=168, default=24)
+    overlap_hours = serializers.IntegerField(
+        min_value=0,
+        max_value=168,
+        allow_null=True,
+        default=None,
+        help_text="Leave out: until your endpoint has proved that it knows the new secret.",
+    )
+
+
+class RetryFailedQuery(StrictSerializer):
+    """Which failed deliveries."""
+
+    since = serializers.DateTimeField(
+        required=False, help_text="Created since then; left out: all of the last 30 days."
+    )
+    states = serializers.MultipleChoiceField(
+        choices=[Delivery.State.EXHAUSTED.value, Delivery.State.CANCELED.value], required=False
+    )
+
+
+class FiguresQuery(StrictSerializer):
+    """Which days and endpoint."""
+
+    days = serializers.IntegerField(
+        min_value=1, max_value=figures.DAYS_MAX, default=figures.DAYS_DEFAULT
+    )
+    endpoint_id = serializers.RegexField("^we" + _ID, required=False)
 
 
 class DeliveriesQuery(StrictSerializer):
     """Filters of an endpoint's deliveries."""
 
-    state = serializers.ChoiceField(choices=Delivery.State.values, required=False)
+    state = serializers.ChoiceField(choices=Delivery.State.choices, required=False)
     cursor = serializers.RegexField("^wd" + _ID, required=False)
     limit = serializers.IntegerField(min_value=1, max_value=LIMIT_MAX, default=LIMIT_DEFAULT)
 
@@ -113,6 +139,16 @@ class EndpointOut(serializers.Serializer):
     event_types = serializers.ListField(child=serializers.CharField())
     status = serializers.ChoiceField(choices=Endpoint.Status.values)
     disabled_reason = serializers.CharField()
+    mode = serializers.ChoiceField(
+        choices=Endpoint.Mode.values,
+        help_text="`test` until the endpoint has passed its check: it gets tests only.",
+    )
+    proposed_url = serializers.SerializerMethodField(
+        help_text="A new URL that takes the place of `url` when it has passed its check."
+    )
+    rotating = serializers.SerializerMethodField(
+        help_text="Messages carry the signatures of the new and of the old secret."
+    )
     previous_secret_until = InstantField(allow_null=True)
     failing_since = serializers.SerializerMethodField()
     paused_until = serializers.SerializerMethodField(
@@ -125,6 +161,16 @@ class EndpointOut(serializers.Serializer):
     def get_object(self, endpoint: Endpoint) -> str:
         """Return the kind of object."""
         return "webhook_endpoint"
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_proposed_url(self, endpoint: Endpoint) -> str | None:
+        """Return the URL that waits for its check."""
+        return endpoint.proposed_url or None
+
+    @extend_schema_field({"type": "boolean"})
+    def get_rotating(self, endpoint: Endpoint) -> bool:
+        """Say whether both secrets sign."""
+        return rotation.is_open(endpoint)
 
     @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
     def get_failing_since(self, endpoint: Endpoint) -> str | None:
@@ -164,7 +210,7 @@ class DeliveryOut(serializers.Serializer):
     object_id = serializers.CharField()
     sequence = serializers.IntegerField()
     message_id = serializers.CharField(help_text="The `webhook-id` of every attempt.")
-    state = serializers.ChoiceField(choices=Delivery.State.values)
+    state = serializers.ChoiceField(choices=Delivery.State.choices)
     attempt_count = serializers.IntegerField()
     next_attempt_at = serializers.SerializerMethodField()
     last_error = serializers.CharField()
@@ -215,9 +261,98 @@ class AttemptOut(serializers.Serializer):
 
 
 class DeliveryDetail(DeliveryOut):
-    """A delivery with its attempts."""
+    """A delivery with what was sent and its attempts."""
 
+    url = serializers.CharField(source="endpoint.url", help_text="Where the next attempt goes.")
+    request_body = serializers.SerializerMethodField()
+    redirect_to = serializers.SerializerMethodField(
+        help_text="Where the last answer pointed; adopt it with `adopt-redirect`."
+    )
     attempts = AttemptOut(many=True)
+
+    @extend_schema_field({"type": "string", "description": "The exact bytes of every attempt."})
+    def get_request_body(self, delivery: Delivery) -> str:
+        """Return the body as text; it is UTF-8 by construction."""
+        return bytes(delivery.event.body).decode()
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_redirect_to(self, delivery: Delivery) -> str | None:
+        """Return the target of the last redirect."""
+        return services.redirect_target(delivery)
+
+
+class FindingOut(serializers.Serializer):
+    """One message of a check and what its answer showed."""
+
+    probe = serializers.CharField(
+        help_text="genuine, repeated, forged, altered, stale; or new_secret."
+    )
+    sent = serializers.CharField()
+    expected = serializers.CharField()
+    http_status = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField()
+    is_ok = serializers.BooleanField()
+    says = serializers.CharField()
+    fix = serializers.CharField(help_text="What to do; empty where all is well.")
+    duration_ms = serializers.IntegerField()
+
+
+class CheckOut(serializers.Serializer):
+    """A check of an endpoint, with the latest try's findings."""
+
+    id = serializers.CharField()
+    object = serializers.SerializerMethodField()
+    endpoint_id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=EndpointCheck.Kind.choices)
+    url = serializers.CharField()
+    state = serializers.ChoiceField(choices=EndpointCheck.State.choices)
+    summary = serializers.CharField()
+    findings = FindingOut(many=True, source="results")
+    attempt_count = serializers.IntegerField()
+    next_attempt_at = serializers.SerializerMethodField()
+    created_at = InstantField()
+    finished_at = InstantField(allow_null=True)
+
+    @extend_schema_field({"type": "string", "const": "webhook_check"})
+    def get_object(self, check: EndpointCheck) -> str:
+        """Return the kind of object."""
+        return "webhook_check"
+
+    @extend_schema_field({"type": ["string", "null"], "format": "date-time"})
+    def get_next_attempt_at(self, check: EndpointCheck) -> str | None:
+        """Return when it is tried next; null while it runs and at its end."""
+        is_waiting = check.state == EndpointCheck.State.PENDING and check.claim_id is None
+        return clock.rfc3339(check.due_at) if is_waiting else None
+
+
+class RetryFailedOut(serializers.Serializer):
+    """How many deliveries are due again, or would be."""
+
+    count = serializers.IntegerField()
+    has_more = serializers.BooleanField(help_text="Call again for the rest.")
+    since = InstantField()
+    states = serializers.ListField(child=serializers.CharField())
+
+
+class DayFiguresOut(serializers.Serializer):
+    """One day (UTC) of deliveries."""
+
+    on = serializers.DateField(source="on_day")
+    events = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    exhausted = serializers.IntegerField()
+    dropped = serializers.IntegerField(help_text="Canceled or superseded.")
+    delivered_share = serializers.FloatField(
+        allow_null=True, help_text="Of those delivered or exhausted; promised: 0.999."
+    )
+    prompt_share = serializers.FloatField(
+        allow_null=True, help_text="The same, within 30 seconds; promised: 0.99."
+    )
+    latency_p50_s = serializers.FloatField(allow_null=True)
+    latency_p95_s = serializers.FloatField(allow_null=True)
+    latency_p99_s = serializers.FloatField(allow_null=True)
+    first_attempt_p99_s = serializers.FloatField(allow_null=True)
 
 
 @extend_schema_field({"type": "string", "const": "list"})

@@ -5,33 +5,42 @@ Each function opens its own transaction and locks the endpoint; `webhooks.resend
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.db import transaction
 
-from atlaspay.core import clock, crypto
+from atlaspay.core import clock
 from atlaspay.core.errors import ConflictError, FieldError, InvalidRequestError, NotFoundError
 from atlaspay.core.ids import new_id
 from partners.models import Partner
-from webhooks import event_types, guard, mail, outbox, signing
-from webhooks.models import Delivery, Endpoint, EndpointHealth, Event
+from webhooks import event_types, guard, mail, outbox, secret_box, signing
+from webhooks.checks import book
+from webhooks.models import Delivery, Endpoint, EndpointCheck, EndpointHealth, Event
 
 log = logging.getLogger(__name__)
 
 ENDPOINTS_PER_PARTNER = 20
-OVERLAP_S = 24 * 3600
 GONE = "It answered 410 Gone."
 DEAD = "No delivery succeeded for five days."
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CONFORMANCE = EndpointCheck.Kind.CONFORMANCE
 
 
 def create_endpoint(
-    partner_id: str, *, url: str, description: str = "", types: Iterable[str] = ()
+    partner_id: str,
+    *,
+    url: str,
+    description: str = "",
+    types: Iterable[str] = (),
+    is_vouched: bool = False,
 ) -> tuple[Endpoint, str]:
     """Create an endpoint and return it with its secret, which is never shown again.
 
-    Locks the partner row against a 21st endpoint. Raises InvalidRequestError (faults of the input),
+    It is in test mode until it has passed its check, which is written here and run by a worker;
+    `is_vouched` spares it the check (our own programs' receivers, never a partner's wish). Locks
+    the partner row against a 21st endpoint. Raises InvalidRequestError (faults of the input),
     ConflictError (`endpoint_limit_reached`).
     """
     chosen = _checked(url, list(types))
@@ -51,8 +60,11 @@ def create_endpoint(
             url=url,
             description=description,
             event_types=chosen,
-            secret_sealed=_seal(secret, endpoint_id, "secret_sealed"),
+            mode=Endpoint.Mode.LIVE if is_vouched else Endpoint.Mode.TEST,
+            secret_sealed=secret_box.seal(secret, endpoint_id),
         )
+        if not is_vouched:
+            book.open_check(endpoint, _CONFORMANCE, url)
     log.info("webhook.endpoint_created", extra={"endpoint_id": endpoint.pk})
     return endpoint, secret
 
@@ -60,58 +72,96 @@ def create_endpoint(
 def update_endpoint(partner_id: str, endpoint_id: str, changes: dict[str, Any]) -> Endpoint:
     """Change `url`, `description`, `event_types` or `status`; other names are ignored.
 
-    A new URL, and enabling, start the endpoint's health afresh. Raises NotFoundError,
-    InvalidRequestError.
+    A new URL is checked first: a live, enabled endpoint keeps its present one until the new one
+    has passed; any other takes it at once, and is in test mode until then. Enabling starts the
+    endpoint's health afresh. Raises NotFoundError, InvalidRequestError.
     """
     with transaction.atomic():
-        endpoint = _locked(partner_id, endpoint_id)
-        types = list(changes.get("event_types", endpoint.event_types))
-        endpoint.event_types = _checked(changes.get("url", endpoint.url), types)
-        is_new_start = changes.get("url", endpoint.url) != endpoint.url
-        endpoint.url = changes.get("url", endpoint.url)
+        endpoint = locked(partner_id, endpoint_id)
+        url = changes.get("url", endpoint.url)
+        endpoint.event_types = _checked(url, list(changes.get("event_types", endpoint.event_types)))
         endpoint.description = changes.get("description", endpoint.description)
         status = changes.get("status", endpoint.status)
+        is_new_start = False
         if status != endpoint.status:
             endpoint.status = status
             endpoint.disabled_reason = "" if status == "enabled" else "Disabled by you."
-            is_new_start = is_new_start or status == "enabled"
+            is_new_start = status == "enabled"
+        if "url" in changes:
+            is_new_start = _take_url(endpoint, url) or is_new_start
         endpoint.save()
         if is_new_start:
             EndpointHealth.objects.filter(pk=endpoint_id).delete()
     return endpoint
 
 
+def _take_url(endpoint: Endpoint, url: str) -> bool:
+    """Take a URL or propose it; say whether it was taken and is new. The caller saves."""
+    if url == endpoint.url:
+        if endpoint.proposed_url:
+            endpoint.proposed_url = ""
+            book.cancel_open(endpoint.pk, _CONFORMANCE)
+        return False
+    is_receiving = endpoint.mode == Endpoint.Mode.LIVE and endpoint.status == "enabled"
+    if is_receiving:
+        endpoint.proposed_url = url
+    else:
+        endpoint.url, endpoint.proposed_url = url, ""
+        endpoint.mode = Endpoint.Mode.TEST
+    book.open_check(endpoint, _CONFORMANCE, url)
+    return not is_receiving
+
+
+def check_endpoint(partner_id: str, endpoint_id: str) -> EndpointCheck:
+    """Start a check of the endpoint, of its proposed URL where it has one; one runs at a time.
+
+    A live endpoint that fails stays live: asking must not cost events. Raises NotFoundError.
+    """
+    with transaction.atomic():
+        endpoint = locked(partner_id, endpoint_id)
+        url = endpoint.proposed_url or endpoint.url
+        return book.open_check(endpoint, _CONFORMANCE, url)
+
+
+def adopt_redirect(partner_id: str, delivery_id: str) -> Endpoint:
+    """Propose the address that a delivery's last answer redirected to as the endpoint's URL.
+
+    Raises NotFoundError, ConflictError (`no_redirect`), InvalidRequestError (the address may not
+    be an endpoint's).
+    """
+    delivery = Delivery.objects.filter(pk=delivery_id, partner_id=partner_id).first()
+    if delivery is None:
+        raise NotFoundError("There is no such delivery.")
+    target = redirect_target(delivery)
+    if target is None:
+        raise ConflictError("The last answer was no redirect to another URL.", code="no_redirect")
+    return update_endpoint(partner_id, delivery.endpoint_id, {"url": target})
+
+
+def redirect_target(delivery: Delivery) -> str | None:
+    """Return the absolute URL that the last attempt was redirected to, None where it was not."""
+    last = max(delivery.attempts.all(), key=lambda attempt: attempt.number, default=None)
+    if last is None or last.http_status not in REDIRECTS:
+        return None
+    location = str(last.response_headers.get("location", "")).strip()
+    if not location:
+        return None
+    try:
+        return urljoin(delivery.endpoint.url, location)
+    except ValueError:
+        return None
+
+
 def delete_endpoint(partner_id: str, endpoint_id: str) -> None:
     """Delete an endpoint; what waits for it is canceled, its past stays readable by delivery id."""
     with transaction.atomic():
-        endpoint = _locked(partner_id, endpoint_id)
+        endpoint = locked(partner_id, endpoint_id)
         endpoint.status = Endpoint.Status.DISABLED
         endpoint.disabled_reason = "Deleted by you."
         endpoint.deleted_at = clock.now()
         endpoint.save()
+        book.cancel_open(endpoint_id)
     log.info("webhook.endpoint_deleted", extra={"endpoint_id": endpoint_id})
-
-
-def rotate_secret(partner_id: str, endpoint_id: str, *, overlap_s: int = OVERLAP_S) -> str:
-    """Give the endpoint a new secret and return it, once.
-
-    For `overlap_s` seconds messages carry both signatures; an older overlap ends at once.
-    """
-    secret = signing.new_secret()
-    with transaction.atomic():
-        endpoint = _locked(partner_id, endpoint_id)
-        previous = crypto.unseal(
-            bytes(endpoint.secret_sealed), place=_place(endpoint_id, "secret_sealed")
-        ).decode()
-        endpoint.secret_sealed = _seal(secret, endpoint_id, "secret_sealed")
-        if overlap_s > 0:
-            endpoint.previous_secret_sealed = _seal(previous, endpoint_id, "previous_secret_sealed")
-            endpoint.previous_secret_until = clock.now() + timedelta(seconds=overlap_s)
-        else:
-            endpoint.previous_secret_sealed = endpoint.previous_secret_until = None
-        endpoint.save()
-    log.info("webhook.secret_rotated", extra={"endpoint_id": endpoint_id})
-    return secret
 
 
 def send_test(partner_id: str, endpoint_id: str) -> Delivery:
@@ -120,7 +170,7 @@ def send_test(partner_id: str, endpoint_id: str) -> Delivery:
     Raises NotFoundError, ConflictError (`endpoint_disabled`).
     """
     with transaction.atomic():
-        endpoint = _locked(partner_id, endpoint_id)
+        endpoint = locked(partner_id, endpoint_id)
         require_enabled(endpoint)
         last = (
             Event.objects.filter(object_id=endpoint_id).order_by("-sequence").only("id", "sequence")
@@ -175,7 +225,8 @@ def _checked(url: str, types: list[str]) -> list[str]:
     return sorted(set(types))
 
 
-def _locked(partner_id: str, endpoint_id: str) -> Endpoint:
+def locked(partner_id: str, endpoint_id: str) -> Endpoint:
+    """Return the partner's endpoint, locked. Raises NotFoundError."""
     endpoint = (
         Endpoint.objects.select_for_update(no_key=True)
         .filter(pk=endpoint_id, partner_id=partner_id, deleted_at=None)
@@ -195,11 +246,3 @@ def require_enabled(endpoint: Endpoint) -> None:
 def close_breaker(endpoint_id: str) -> None:
     """Let the next call go out now; with trips on record it is a single probe."""
     EndpointHealth.objects.filter(pk=endpoint_id).update(breaker_open_until=None)
-
-
-def _seal(secret: str, endpoint_id: str, column: str) -> bytes:
-    return crypto.seal(secret.encode(), place=_place(endpoint_id, column))
-
-
-def _place(endpoint_id: str, column: str) -> str:
-    return f"webhooks_endpoint|{column}|{endpoint_id}"

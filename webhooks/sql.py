@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -41,3 +41,8 @@ def now() -> datetime:
     """Return the database's clock, the only one that leases and due times know."""
     moment: datetime = fetch("SELECT statement_timestamp() AS at", {})[0]["at"]
     return moment
+
+
+def now_plus(seconds: float) -> datetime:
+    """Return the database's clock so many seconds on."""
+    return now() + timedelta(seconds=seconds)

@@ -3,7 +3,9 @@
 from celery import shared_task
 
 from atlaspay.core.nudge import send
-from webhooks import mail
+from webhooks import mail, mailing, retention
+from webhooks.checks.book import CHECK_TASK
+from webhooks.checks.loop import run_checks
 from webhooks.delivery.loop import run_deliveries
 from webhooks.outbox import DELIVER_TASK
 
@@ -15,7 +17,22 @@ def deliver() -> None:
         send(DELIVER_TASK, queue="webhooks")
 
 
+PRUNE_BUDGET_S = 20.0
+
+
 @shared_task(name=mail.SEND_TASK)
 def send_mail() -> None:
     """Send the mails that are due."""
-    mail.send_due()
+    mailing.send_due()
+
+
+@shared_task(name=CHECK_TASK)
+def check() -> None:
+    """Run the checks of endpoints that are due."""
+    run_checks()
+
+
+@shared_task(name=retention.PRUNE_TASK)
+def prune() -> None:
+    """Remove what is older than it is kept, for a third of the task's time at most."""
+    retention.prune(budget_s=PRUNE_BUDGET_S)

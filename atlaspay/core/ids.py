@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+from datetime import datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 26
@@ -44,6 +45,11 @@ def encode(value: int) -> str:
 def new_id(prefix: str) -> str:
     """Return a new public id, such as `po_01jd…`."""
     return f"{prefix}_{encode(uuid7_int())}"
+
+
+def floor(prefix: str, at: datetime) -> str:
+    """Return the lowest id an object made at this instant can have: for ranges by time."""
+    return f"{prefix}_{encode(max(0, int(at.timestamp() * 1000)) << 80)}"
 
 
 def is_id(text: str, prefix: str) -> bool:

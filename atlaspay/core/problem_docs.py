@@ -31,6 +31,8 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "batch_reference_taken": (409, "batch_id names your batch that has this reference already."),
     "not_cancelable": (409, "It was sent already, or has ended; cancelable on the object says so."),
     "endpoint_disabled": (409, "Enable the endpoint first."),
+    "no_redirect": (409, "The delivery's last answer was no redirect to another URL."),
+    "no_rotation": (409, "No secret is rotating at this endpoint."),
     "endpoint_limit_reached": (409, "Delete an endpoint before you add another."),
     "delivery_in_flight": (409, "The delivery is being sent right now; look again in a moment."),
     "replay_expired": (409, "The event is too old to be sent again; read it in the feed."),

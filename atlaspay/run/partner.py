@@ -55,6 +55,10 @@ class Partner:
         """Return every event there is for this partner, oldest first."""
         return list(self._pages("/v1/events", parameter="after", field="next_after"))
 
+    def endpoints(self) -> list[dict[str, Any]]:
+        """Return the partner's webhook endpoints, newest first."""
+        return list(self._call("GET", "/v1/webhook-endpoints")["data"])
+
     def _pages(self, path: str, *, parameter: str, field: str) -> Iterator[dict[str, Any]]:
         cursor = None
         while True:

@@ -33,7 +33,7 @@ from atlaspay.run.partner import Partner
 from payouts.rails.simulator.server import DEMO_API_KEY, DEMO_WEBHOOK_SECRET
 
 ROOT = paths.CHECKOUT
-PROCESSES = ("bank", "web", "screening", "dispatch", "inquiry", "webhooks", "beat")
+PROCESSES = ("bank", "web", "screening", "dispatch", "inquiry", "webhooks", "chores", "beat")
 DEMO_HOME = "demo"
 READY_PATIENCE_S = 60.0
 CONNECT_S = 5
@@ -128,6 +128,7 @@ def start(home: Path, say: Callable[[str], None], *, is_demo: bool) -> Session:
         for name in PROCESSES:
             children.start(name, procfile[name])
         _await_ready(session_)
+        _await_admission(session_)
     except BaseException:
         children.stop()
         raise
@@ -249,6 +250,24 @@ def _await_ready(session_: Session) -> None:
         if waiting and time.monotonic() > deadline:
             raise RunError(f"not ready after {READY_PATIENCE_S:.0f} s: {said}")
         time.sleep(0.1)
+
+
+def _await_admission(session_: Session) -> None:
+    """Wait until the receiver has passed the check that every endpoint passes before live events.
+
+    What the check sent it, forged messages too, is forgotten: only real events are judged.
+    """
+    deadline = time.monotonic() + READY_PATIENCE_S
+    url = f"http://127.0.0.1:{session_.ports.receiver}/"
+    while True:
+        found = [one for one in session_.partner().endpoints() if one["url"].startswith(url)]
+        if any(one["mode"] == "live" for one in found):
+            break
+        if time.monotonic() > deadline:
+            raise RunError("the demo receiver has not passed its check: see chores.log")
+        session_.children.watch()
+        time.sleep(0.2)
+    session_.receiver().post("/reset").raise_for_status()
 
 
 def _quote(path: str) -> str:

@@ -4,9 +4,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from atlaspay.core.ids import new_id
+from atlaspay.core.redis import client as redis_client
 from partners.models import Partner
 from tests.factories import PartnerFactory
 from webhooks import outbox, services
+from webhooks.delivery import lanes
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint
 
 
@@ -16,9 +18,11 @@ def make_endpoint(
     partner: Partner | None = None,
     types: tuple[str, ...] = (),
 ) -> Endpoint:
-    """Return an enabled endpoint; its secret, which no row holds in clear, is on `.secret`."""
+    """Return a live endpoint; its secret, which no row holds in clear, is on `.secret`."""
     partner = partner or PartnerFactory()
-    endpoint, secret = services.create_endpoint(partner.id, url=url, types=types)
+    endpoint, secret = services.create_endpoint(
+        partner.id, url=url, types=types, is_vouched=True
+    )
     endpoint.secret = secret
     return endpoint
 
@@ -58,8 +62,12 @@ def emit_many(partner: Partner, count: int) -> None:
 
 
 def jump_to_next_attempt() -> None:
-    """Make every waiting delivery due now, whatever its delay; claimed ones lose their lease."""
+    """Make every waiting delivery due now, whatever its delay; claimed ones lose their lease, and
+    a sender that died its lanes.
+    """
     Delivery.objects.filter(state="pending").update(due_at=Now())
+    for key in redis_client().scan_iter(lanes.KEY + "*"):
+        redis_client().delete(key)
 
 
 def only_delivery() -> Delivery:

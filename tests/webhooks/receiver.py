@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.webhooks.partners_code import Handler, lower
+
 
 @dataclass
 class Received:
@@ -25,11 +27,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """The running receiver; `answers` are statuses by path, used up in order."""
+    """The running receiver; by path, `answers` are statuses used up in order, and `handlers` decide
+    by headers and body.
+    """
 
     url: str = ""
     got: list[Received] = field(default_factory=list)
     answers: dict[str, list[int]] = field(default_factory=dict)
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
     release: threading.Event = field(default_factory=threading.Event)
     in_flight: int = 0
     most_in_flight: int = 0
@@ -47,6 +53,10 @@ class Receiver:
             self.in_flight -= 1
 
     async def _behave(self, request: web.BaseRequest) -> web.StreamResponse:
+        if handler := self.handlers.get(request.path):
+            return web.Response(status=handler(lower(request), await request.read()))
+        if location := self.redirects.get(request.path):
+            return web.Response(status=308, headers={"location": location})
         if scripted := self.answers.get(request.path):
             return web.Response(status=scripted.pop(0))
         _, behaviour, *rest = request.path.split("/")

@@ -15,7 +15,7 @@ from tests.webhooks.factories import (
     only_delivery,
     outcomes,
 )
-from webhooks import mail, resend, services, sql
+from webhooks import mailing, resend, rotation, services, sql
 from webhooks.delivery.loop import run_deliveries
 from webhooks.models import (
     Delivery,
@@ -58,14 +58,14 @@ def test_a_delivered_event_carries_verifiable_headers_and_the_stored_bytes(recei
 
 def test_after_a_rotation_both_secrets_verify(receiver):
     endpoint = at(receiver, "/ok")
-    new = services.rotate_secret(endpoint.partner_id, endpoint.id, overlap_s=3600)
+    new = rotation.rotate_secret(endpoint.partner_id, endpoint.id, overlap_s=3600)
     emit(endpoint.partner)
     run_deliveries()
     (got,) = receiver.got
     headers = {name.lower(): value for name, value in got.headers.items()}
     for secret in (endpoint.secret, new):
         assert Webhook(secret).verify(got.body, headers)
-    services.rotate_secret(endpoint.partner_id, endpoint.id, overlap_s=0)
+    rotation.rotate_secret(endpoint.partner_id, endpoint.id, overlap_s=0)
     emit(endpoint.partner)
     run_deliveries()
     assert receiver.got[1].headers["webhook-signature"].count("v1,") == 1
@@ -148,12 +148,12 @@ def test_the_whole_schedule_ends_exhausted_with_one_mail_and_a_retry_starts_afre
     assert run_deliveries().claimed == 0
     message = MailMessage.objects.get()
     assert message.kind == "delivery_exhausted"
-    assert mail.send_due() == 1
+    assert mailing.send_due() == 1
     (sent,) = outbox_mail.outbox
     assert sent.to == [endpoint.partner.email]
     assert message.context["delivery_id"] in sent.body
     assert "ended so: 2" in sent.body
-    assert mail.send_due() == 0
+    assert mailing.send_due() == 0
 
     receiver.answers["/status/500"] = [500, 200]
     delivery = Delivery.objects.first()
@@ -247,7 +247,7 @@ def test_a_wrong_address_is_flagged_with_an_early_mail_after_the_third(receiver)
         assert MailMessage.objects.count() == (1 if attempt >= 3 else 0)
         jump_to_next_attempt()
     assert MailMessage.objects.get().kind == "endpoint_misconfigured"
-    mail.send_due()
+    mailing.send_due()
     assert "answers 404" in outbox_mail.outbox[0].subject
 
 
@@ -255,8 +255,8 @@ def test_events_of_one_payout_arrive_in_order_and_wait_for_a_failed_one(receiver
     endpoint = at(receiver, "/ok")
     payout, other = new_id("po"), new_id("po")
     receiver.answers["/ok"] = [503]
-    emit(endpoint.partner, "payout.processing", object_id=payout, sequence=1)
-    emit(endpoint.partner, "payout.settled", object_id=payout, sequence=2)
+    emit(endpoint.partner, "payout.settled", object_id=payout, sequence=1)
+    emit(endpoint.partner, "payout.returned", object_id=payout, sequence=2)
     run_deliveries()
     assert [json.loads(got.body)["sequence"] for got in receiver.got] == [1]
     emit(endpoint.partner, "payout.settled", object_id=other, sequence=1)

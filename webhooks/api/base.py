@@ -33,10 +33,14 @@ class WebhookView(APIView):
 
     def body(self, request: Request, form: type[serializers.StrictSerializer]) -> dict[str, Any]:
         """Return the validated body. Raises MalformedRequestError unless it is an object."""
+        return self._valid(form, self.body_members(request))
+
+    def body_members(self, request: Request) -> dict[str, Any]:
+        """Return the body unvalidated. Raises MalformedRequestError unless it is an object."""
         data: object = request.data
         if not isinstance(data, dict):
             raise MalformedRequestError("The body must be a JSON object.", code="not_an_object")
-        return self._valid(form, data)
+        return data
 
     def query(self, request: Request, form: type[serializers.StrictSerializer]) -> dict[str, Any]:
         """Return the validated query parameters."""

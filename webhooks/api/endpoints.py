@@ -34,7 +34,10 @@ class EndpointList(WebhookView):
         tags=["webhooks"],
         request=serializers.EndpointIn,
         responses={201: serializers.EndpointCreated},
-        description="The answer holds the secret; it is shown this once.\n\n" + _TYPES,
+        description=(
+            "The answer holds the secret; it is shown this once. The endpoint is in test mode"
+            " until it has passed its check, which begins at once.\n\n" + _TYPES
+        ),
         examples=[
             OpenApiExample(
                 "An endpoint for three events",
@@ -91,7 +94,10 @@ class EndpointDetail(WebhookView):
         ],
     )
     def patch(self, request: Request, endpoint_id: str) -> Response:
-        """Change what the body names. What waits for an endpoint you disable is canceled."""
+        """Change what the body names. What waits for an endpoint you disable is canceled.
+
+        A live endpoint keeps its URL until the new one has passed its check.
+        """
         changes = self.body(request, serializers.EndpointChanges)
         if not changes:
             raise InvalidRequestError(
@@ -111,40 +117,6 @@ class EndpointDetail(WebhookView):
         """Delete the endpoint; what waits for it is canceled."""
         services.delete_endpoint(self.partner_id(request), endpoint_id)
         return Response(status=204)
-
-
-class RotateSecret(WebhookView):
-    """/v1/webhook-endpoints/{id}/rotate-secret"""
-
-    @extend_schema(
-        operation_id="rotate_webhook_secret",
-        summary="Give an endpoint a new secret",
-        tags=["webhooks"],
-        parameters=[ENDPOINT_ID],
-        request=serializers.RotationIn,
-        responses=serializers.SecretOut,
-        examples=[
-            OpenApiExample("A day of both", value={"overlap_hours": 24}, request_only=True),
-            OpenApiExample(
-                "The new secret",
-                value={
-                    "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                    "previous_secret_until": "2026-11-23T10:00:00.000Z",
-                },
-                response_only=True,
-            ),
-        ],
-    )
-    def post(self, request: Request, endpoint_id: str) -> Response:
-        """The new secret is shown once; during the overlap messages are signed with both."""
-        given = self.body(request, serializers.RotationIn)
-        partner_id = self.partner_id(request)
-        secret = services.rotate_secret(
-            partner_id, endpoint_id, overlap_s=given["overlap_hours"] * 3600
-        )
-        endpoint = selectors.endpoint_of(partner_id, endpoint_id)
-        data = {"secret": secret, "previous_secret_until": endpoint.previous_secret_until}
-        return Response(serializers.SecretOut(data).data)
 
 
 class SendTest(WebhookView):

@@ -15,6 +15,9 @@ ENDPOINT: dict[str, Any] = {
     "event_types": ["payout.settled", "payout.failed", "payout.returned"],
     "status": "enabled",
     "disabled_reason": "",
+    "mode": "live",
+    "proposed_url": None,
+    "rotating": False,
     "previous_secret_until": None,
     "failing_since": None,
     "paused_until": None,
@@ -47,4 +50,18 @@ EVENT: dict[str, Any] = {
     "sequence": 2,
     "prev_id": "ev_01jdq8m2k5x7v9wz3e4r5t6y7g",
     "data": {"payout": {"id": DELIVERY["object_id"], "status": "settled"}},
+}
+CHECK: dict[str, Any] = {
+    "id": "wc_01jdq8m2k5x7v9wz3e4r5t6y7n",
+    "object": "webhook_check",
+    "endpoint_id": ENDPOINT["id"],
+    "kind": "conformance",
+    "url": ENDPOINT["url"],
+    "state": "pending",
+    "summary": "",
+    "findings": [],
+    "attempt_count": 0,
+    "next_attempt_at": "2026-11-22T10:00:00.000Z",
+    "created_at": "2026-11-22T10:00:00.000Z",
+    "finished_at": None,
 }

@@ -3,19 +3,20 @@
 The claim is committed before anything is sent. It raises `attempt_count`, sets `claim_id` (the
 fencing token) and moves `due_at` to the end of the lease, all on the database's clock. A row whose
 lease ran out is simply due again; the claim that finds it leaves an `in_doubt` attempt behind,
-which uses up no step of the schedule.
+which uses up no step of the schedule. A step on the way (event_types.PASSING) that has failed gives
+way to the later event of its payout: it is superseded, not sent again.
 """
 
 import logging
 import random
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from atlaspay.core import crypto
-from webhooks import sql
+from webhooks import secret_box, sql
 from webhooks.delivery.breaker import Health
-from webhooks.signing import decode_secret
+from webhooks.event_types import PASSING
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,12 @@ class Target:
         if self.health.is_probing:
             return 1
         return self.health.window * (1 if self.health.failing_since else DEPTH)
+
+    def narrowed(self, window: int) -> "Target":
+        """Return it with no more than so many calls at once."""
+        if self.health.window <= window:
+            return self
+        return replace(self, health=replace(self.health, window=window))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +88,9 @@ WITH RECURSIVE fresh(endpoint_id) AS (
     FROM retry r WHERE r.endpoint_id IS NOT NULL
 ), busy AS (SELECT endpoint_id FROM fresh UNION SELECT endpoint_id FROM retry)
 SELECT e.id, e.partner_id, e.url, e.secret_sealed,
-       CASE WHEN e.previous_secret_until > statement_timestamp() THEN e.previous_secret_sealed END
-           AS previous_secret_sealed,
+       CASE WHEN e.previous_secret_until IS NULL
+                 OR e.previous_secret_until > statement_timestamp()
+            THEN e.previous_secret_sealed END AS previous_secret_sealed,
        h.failing_since, h.streak, h.breaker_trips, h.breaker_open_until, h."window",
        h.warnings_sent
 FROM busy b
@@ -124,23 +132,38 @@ WITH want AS (
         SELECT r.*, row_number() OVER (PARTITION BY r.endpoint_id ORDER BY r.turn) AS place
         FROM (SELECT *, 0 AS turn FROM fresh UNION ALL SELECT *, 1 FROM retry) r
     ) r JOIN want w USING (endpoint_id) WHERE r.place <= w.quota + w.quota / 4
-), blocked AS (
-    SELECT p.id, max(CASE WHEN q.claim_id IS NULL THEN q.due_at END) AS until
+), earlier AS MATERIALIZED (
+    SELECT p.id AS later_id, q.id, q.event_id, q.claim_id, q.due_at, q.attempt_count
     FROM picked p
     JOIN webhooks_delivery q ON q.object_id = p.object_id AND q.endpoint_id = p.endpoint_id
         AND q.state = 'pending' AND q.sequence < p.sequence
-    WHERE NOT EXISTS (SELECT FROM picked k WHERE k.id = q.id)
-    GROUP BY p.id
+), outdated AS MATERIALIZED (
+    -- A step on the way that has failed: the later event of the payout goes in its place.
+    SELECT q.id FROM webhooks_delivery q
+    WHERE q.state = 'pending' AND q.claim_id IS NULL AND q.id IN (
+        SELECT r.id FROM earlier r JOIN webhooks_event e ON e.id = r.event_id
+        WHERE r.claim_id IS NULL AND r.attempt_count > 0 AND e.type = ANY(%(passing)s))
+    FOR UPDATE SKIP LOCKED
+), superseded AS (
+    UPDATE webhooks_delivery d SET state = 'superseded', due_at = NULL
+    FROM outdated o WHERE d.id = o.id
+), blocked AS (
+    SELECT r.later_id AS id, max(CASE WHEN r.claim_id IS NULL THEN r.due_at END) AS until
+    FROM earlier r
+    WHERE NOT EXISTS (SELECT FROM picked k WHERE k.id = r.id)
+      AND NOT EXISTS (SELECT FROM outdated o WHERE o.id = r.id)
+    GROUP BY r.later_id
 ), later AS (
     UPDATE webhooks_delivery d
     SET due_at = greatest(b.until, statement_timestamp() + make_interval(secs => %(recheck)s))
-    FROM blocked b WHERE d.id = b.id
+    FROM blocked b WHERE d.id = b.id AND NOT EXISTS (SELECT FROM outdated o WHERE o.id = d.id)
 ), claimed AS (
     UPDATE webhooks_delivery d
     SET claim_id = %(claim)s, attempt_count = d.attempt_count + 1,
         due_at = statement_timestamp() + make_interval(secs => %(lease)s)
     FROM picked p
     WHERE d.id = p.id AND NOT EXISTS (SELECT FROM blocked b WHERE b.id = p.id)
+      AND NOT EXISTS (SELECT FROM outdated o WHERE o.id = p.id)
     RETURNING d.id, p.event_id, d.endpoint_id, d.object_id, d.sequence, d.message_id,
               d.attempt_count, d.step, p.was_claimed
 ), doubtful AS (
@@ -165,7 +188,7 @@ def due_targets() -> list[Target]:
     found = []
     for row in sql.fetch(_TARGETS, {}):
         try:
-            keys = _keys(row["id"], row["secret_sealed"], row["previous_secret_sealed"])
+            keys = secret_box.keys(row["id"], row["secret_sealed"], row["previous_secret_sealed"])
         except (crypto.SealError, ValueError) as error:
             extra = {"endpoint_id": row["id"], "error": str(error)}
             log.error("webhook.secret_unreadable", extra=extra)  # noqa: TRY400 - no key in a trace
@@ -227,6 +250,7 @@ def claim(quotas: dict[str, int]) -> list[Claimed]:
             "claim": claim_id,
             "lease": float(LEASE_S),
             "recheck": float(RECHECK_S),
+            "passing": list(PASSING),
         },
     )
     return [
@@ -244,15 +268,3 @@ def claim(quotas: dict[str, int]) -> list[Claimed]:
         )
         for row in rows
     ]
-
-
-def _keys(endpoint_id: str, present: bytes, previous: bytes | None) -> tuple[bytes, ...]:
-    keys = [_opened(bytes(present), f"webhooks_endpoint|secret_sealed|{endpoint_id}")]
-    if previous is not None:
-        place = f"webhooks_endpoint|previous_secret_sealed|{endpoint_id}"
-        keys.append(_opened(bytes(previous), place))
-    return tuple(keys)
-
-
-def _opened(sealed: bytes, place: str) -> bytes:
-    return decode_secret(crypto.unseal(sealed, place=place).decode())

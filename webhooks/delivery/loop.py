@@ -14,6 +14,7 @@ from django.db.utils import OperationalError
 
 from webhooks.delivery import claim, upkeep
 from webhooks.delivery.claim import Target
+from webhooks.delivery.lanes import ALONE_WINDOW, Lanes
 from webhooks.delivery.record import record
 from webhooks.delivery.result import Outcome, Result
 from webhooks.delivery.sender import Sender
@@ -57,12 +58,14 @@ def run_deliveries(budget_s: float = SLICE_S) -> Summary:
         return run.go()
     finally:
         run.sender.stop()
+        run.lanes.release()
 
 
 class _Run:
     def __init__(self, budget_s: float) -> None:
         self.summary = Summary()
         self.sender = Sender(signing_key()[1])
+        self.lanes = Lanes()
         self.targets: dict[str, Target] = {}
         self.in_flight: Counter[str] = Counter()
         self.claimed_at: dict[str, float] = {}  # delivery id, oldest first
@@ -78,6 +81,7 @@ class _Run:
             found = self._may_claim() and self._claim()
             if not found and not self.claimed_at:
                 break
+            self.lanes.renew()
             self._record(self._collect())
         self.summary.has_more = self.is_over and bool(claim.due_targets())
         if self.summary.claimed:
@@ -98,6 +102,8 @@ class _Run:
         if not self.is_over and now >= self.slice_end:
             self.is_over = True
             self.sender.rest_slow_lanes()
+            # What this run will not claim for again, another worker may.
+            self.lanes.release(keep=[one for one, calls in self.in_flight.items() if calls])
         if self.is_over:
             oldest = next(iter(self.claimed_at.values()), now)
             if now - oldest < SLOW_S or now - self.started > HARD_STOP_S:
@@ -107,9 +113,7 @@ class _Run:
         return has_run_down or (has_room and now >= self.next_claim_at)
 
     def _claim(self) -> bool:
-        targets = claim.due_targets()
-        if self.is_over:
-            targets = [target for target in targets if target.health.failing_since is None]
+        targets = self._mine(claim.due_targets())
         self.targets.update({target.endpoint_id: target for target in targets})
         room = CAPACITY - len(self.claimed_at)
         items = claim.claim(
@@ -125,6 +129,15 @@ class _Run:
         self.claimed_at.update((item.id, now) for item in items)
         self.sender.send(self.targets.copy(), items)
         return True
+
+    def _mine(self, targets: list[Target]) -> list[Target]:
+        """Return those targets that this run may send to now."""
+        if self.is_over:
+            targets = [target for target in targets if target.health.failing_since is None]
+        held = self.lanes.hold([target.endpoint_id for target in targets])
+        if not self.lanes.is_coordinated:
+            return [target.narrowed(ALONE_WINDOW) for target in targets]
+        return [target for target in targets if target.endpoint_id in held]
 
     def _collect(self) -> list[Result]:
         """Return what has come back, waiting a moment for the first and then for company."""

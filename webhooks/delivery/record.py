@@ -7,6 +7,7 @@ claim was lost meanwhile changes no delivery (fencing); it only settles its own 
 import json
 import logging
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -20,6 +21,7 @@ from webhooks.delivery.schedule import next_delay_s
 log = logging.getLogger(__name__)
 
 MISCONFIGURED_MAIL_AT = 3  # failures
+RECOVERY_AFTER = timedelta(minutes=1)  # a shorter failure leaves nothing to bring forward
 
 _DELIVERIES = """
 WITH o AS (
@@ -84,7 +86,8 @@ _HEALTH_UPDATE = """
 UPDATE webhooks_endpointhealth
 SET failing_since = %(failing_since)s, streak = %(streak)s, breaker_trips = %(breaker_trips)s,
     breaker_open_until = %(breaker_open_until)s, "window" = %(window)s,
-    warnings_sent = %(warnings_sent)s
+    warnings_sent = %(warnings_sent)s,
+    recovered_at = CASE WHEN %(has_recovered)s THEN statement_timestamp() ELSE recovered_at END
 WHERE endpoint_id = %(endpoint_id)s
 """
 
@@ -144,7 +147,7 @@ def _write_attempts(sent: list[Result]) -> None:
             "errors": [result.error for result in sent],
             "details": [result.detail for result in sent],
             "bodies": [result.body for result in sent],
-            "headers": [json.dumps(result.headers) if result.headers else "{}" for result in sent],
+            "headers": [json.dumps(dict(result.headers)) for result in sent],
             "started": [result.started_at for result in sent],
             "durations": [result.duration_ms for result in sent],
         },
@@ -185,7 +188,16 @@ def _write_health(results: list[Result], targets: dict[str, Target]) -> None:
         if health == before:
             continue
         columns = {name: getattr(health, name) for name in health.__slots__}
-        sql.run(_HEALTH_UPDATE, {"endpoint_id": endpoint_id, **columns})
+        failed_for = now - (before.failing_since or now)
+        has_recovered = health.failing_since is None and failed_for >= RECOVERY_AFTER
+        sql.run(
+            _HEALTH_UPDATE,
+            {"endpoint_id": endpoint_id, "has_recovered": has_recovered, **columns},
+        )
+        if has_recovered and before.failing_since is not None:
+            mail.tell_recovered(
+                targets[endpoint_id].partner_id, endpoint_id, before.failing_since
+            )
         if health.breaker_trips > before.breaker_trips:
             log.warning(
                 "webhook.breaker_opened",
