@@ -71,6 +71,8 @@ def test_equal_after_normalising_is_100_and_another_legal_form_is_not(
         ("Kim Jong-min", "김종민"),
         ("Giorgi Beridze", "გიორგი ბერიძე"),
         ("Nikos Papadakis", "Νίκος Παπαδάκης"),
+        ("Amit Sharma", "अमित शर्मा"),
+        ("Khalid al-Mansouri", "خَالِد المَنْصُورِي"),
         ("Kenta Barakov", "ケンタ・バラコフ"),
         # companies
         ("Ромашка Сервис ПАО", "Romashka Servis, public joint stock company"),

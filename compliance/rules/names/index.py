@@ -9,7 +9,8 @@ group of variants (^).
 from collections import defaultdict
 from collections.abc import Iterable
 
-from compliance.rules.names.near import near
+from compliance.rules.names.letters import bone
+from compliance.rules.names.near import ARTICLES, near
 from compliance.rules.names.pairing import OWN, join
 from compliance.rules.names.parse import Name, Word
 from compliance.rules.names.variants import VARIANTS
@@ -21,6 +22,7 @@ _FEW = 8
 _WORDS_KEPT = 8_192
 _MARKS = frozenset("pitn")  # tags of what is no word of a name
 _SHARED = frozenset("gh")
+_LISPED = str.maketrans("ZDT", "zzs")
 
 Found = tuple[frozenset[int], frozenset[int]]
 
@@ -29,16 +31,15 @@ class WordIndex:
     """Positions of names by their words. Read-only once built, so threads may share it."""
 
     def __init__(self, names: Iterable[Name]) -> None:
-        self._words: list[Word] = []
-        self._having: list[set[int]] = []  # by word: the names that have it
-        self._carried: list[set[int]] = []  # by word: the names that have no other of their own
-        self._sizes: list[int] = []
-        self._keys: dict[str, list[int]] = defaultdict(list)
-        self._numbers: dict[tuple[str, str, bool], int] = {}
+        built = _Building()
         for position, name in enumerate(names):
-            self._add(position, name)
-        self._keys.default_factory = None
-        self._numbers.clear()
+            built.add(position, name)
+        # Tuples of numbers are small and nothing the garbage collector has to walk through.
+        self._words = tuple(built.words)
+        self._having = tuple(tuple(sorted(found)) for found in built.having)
+        self._carried = tuple(tuple(sorted(found)) for found in built.carried)
+        self._sizes = tuple(built.sizes)
+        self._keys = {key: tuple(numbers) for key, numbers in built.keys.items()}
         self._known: dict[tuple[str, str], Found] = {}
 
     def candidates(self, name: Name) -> list[int]:
@@ -70,46 +71,17 @@ class WordIndex:
     def _likeliest(
         self, chosen: set[int], joined: set[int], groups: list[frozenset[int]]
     ) -> list[int]:
-        """Leave out names of which two words or more met nothing while two of the recipient's met
-        nothing either: those contradict each other."""
+        """Leave out names that cannot reach the floor: with words over on both sides, they
+        contradict each other, and two that agree do not make up for one that does not."""
         left = []
         for position in chosen:
             met = sum(position in group for group in groups)
             size = self._sizes[position]
-            if position in joined or min(len(groups), size) - met < 2:
+            if position in joined or min(len(groups), size) - met < (1 if met <= 2 else 2):
                 left.append((-met / max(size, 1), -met, position))
         if len(left) > CANDIDATES_MAX:
             left = sorted(left)[:CANDIDATES_MAX]
         return sorted(joined.union(position for _, _, position in left))
-
-    def _add(self, position: int, name: Name) -> None:
-        words = name.words
-        own = len({word.fold for word in words if word.tag in OWN})
-        self._sizes.append(sum(word.tag not in _MARKS for word in words))
-        for index, word in enumerate(words):
-            if word.tag in _MARKS:
-                continue
-            number = self._number(word, is_join=False)
-            self._having[number].add(position)
-            if own == (word.tag in OWN):
-                self._carried[number].add(position)
-            if index + 1 < len(words) and words[index + 1].tag not in _MARKS:
-                number = self._number(join(word, words[index + 1]), is_join=True)
-                self._having[number].add(position)
-                if own == (word.tag in OWN) + (words[index + 1].tag in OWN):
-                    self._carried[number].add(position)
-
-    def _number(self, word: Word, *, is_join: bool) -> int:
-        key = (word.text, word.latin, is_join)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self._words)
-            self._words.append(word)
-            self._having.append(set())
-            self._carried.append(set())
-            for one in _exact_keys(word) if is_join else _listed_keys(word):
-                self._keys[one].append(number)
-        return number
 
     def _resembling(self, word: Word) -> Found:
         """Return the names that have a word like this one, and those it carries. Kept for words
@@ -126,14 +98,14 @@ class WordIndex:
         having: set[int] = set()
         carried: set[int] = set()
         for number in self._near(word, _sought_keys(word)):
-            having |= self._having[number]
-            carried |= self._carried[number]
+            having.update(self._having[number])
+            carried.update(self._carried[number])
         return frozenset(having), frozenset(carried)
 
     def _spelled_as(self, word: Word) -> set[int]:
         found: set[int] = set()
         for number in self._near(word, _exact_keys(word)):
-            found |= self._having[number]
+            found.update(self._having[number])
         return found
 
     def _near(self, word: Word, keys: Iterable[str]) -> list[int]:
@@ -141,6 +113,47 @@ class WordIndex:
         for key in keys:
             numbers.update(self._keys.get(key, ()))
         return [number for number in numbers if _resemble(word, self._words[number])]
+
+
+class _Building:
+    """What an index is made from, while it grows."""
+
+    def __init__(self) -> None:
+        self.words: list[Word] = []
+        self.having: list[set[int]] = []  # by word: the names that have it
+        self.carried: list[set[int]] = []  # by word: the names that have no other of their own
+        self.sizes: list[int] = []  # by name: its words
+        self.keys: dict[str, list[int]] = defaultdict(list)
+        self.numbers: dict[tuple[str, str, bool], int] = {}
+
+    def add(self, position: int, name: Name) -> None:
+        words = name.words
+        own = len({word.fold for word in words if word.tag in OWN})
+        self.sizes.append(sum(word.tag not in _MARKS for word in words))
+        for index, word in enumerate(words):
+            if word.tag in _MARKS:
+                continue
+            number = self._number(word, is_join=False)
+            self.having[number].add(position)
+            if own == (word.tag in OWN):
+                self.carried[number].add(position)
+            if index + 1 < len(words) and words[index + 1].tag not in _MARKS:
+                number = self._number(join(word, words[index + 1]), is_join=True)
+                self.having[number].add(position)
+                if own == (word.tag in OWN) + (words[index + 1].tag in OWN):
+                    self.carried[number].add(position)
+
+    def _number(self, word: Word, *, is_join: bool) -> int:
+        key = (word.text, word.latin, is_join)
+        number = self.numbers.get(key)
+        if number is None:
+            number = self.numbers[key] = len(self.words)
+            self.words.append(word)
+            self.having.append(set())
+            self.carried.append(set())
+            for one in _exact_keys(word) if is_join else _listed_keys(word):
+                self.keys[one].append(number)
+        return number
 
 
 def _resemble(word: Word, other: Word) -> bool:
@@ -151,19 +164,25 @@ def _resemble(word: Word, other: Word) -> bool:
 
 def _listed_keys(word: Word) -> set[str]:
     if word.is_abjad:
-        return {f"@{one}" for one in _thinned(word.bone, 4)}
+        return {f"@{one}" for one in _abjad_outlines(word)}
     return {f"~{word.bone}"} | _latin_keys(word)
 
 
 def _sought_keys(word: Word) -> set[str]:
-    thinned = {f"@{one}" for one in _thinned(word.bone, 4)}
     if word.is_abjad:
-        return thinned | {f"~{one}" for one in _thinned(word.bone, 4)}
-    return thinned | _latin_keys(word)
+        return {f"{mark}{one}" for one in _abjad_outlines(word) for mark in "@~"}
+    return {f"@{one}" for one in _thinned(word.bone, 4)} | _latin_keys(word)
+
+
+def _abjad_outlines(word: Word) -> set[str]:
+    """Return the outlines of both readings: some letters are d or z, t or s to different ears."""
+    return _thinned(word.bone, 4) | _thinned(bone(word.skeleton.translate(_LISPED)), 4)
 
 
 def _latin_keys(word: Word) -> set[str]:
     keys = {f"={one}" for one in _thinned(word.fold, 4)}
+    if word.fold.startswith(ARTICLES) and len(word.fold) > 5:
+        keys.add(f"={word.fold[2:]}")
     if len(word.bone) > 2:
         keys.update(f"#{one}" for one in _thinned(word.bone, 5))
     keys.update(f"^{group}" for group in VARIANTS.get(word.latin, ()))

@@ -153,6 +153,11 @@ def is_ideographic(text: str) -> bool:
     )
 
 
+def is_brahmic(text: str) -> bool:
+    """Say whether a word is in a script of India or South-East Asia, which leaves vowels unsaid."""
+    return any("\u0900" <= letter <= "\u109f" or "\u1780" <= letter <= "\u17ff" for letter in text)
+
+
 @lru_cache(maxsize=65_536)
 def latin(word: str) -> str:
     """Return a case-folded word in the letters a to z and digits; "" where nothing is left."""

@@ -19,7 +19,7 @@ _CLOSE = {
     for pair in pairs
 }
 _MISSING = {"w": 0.06, "y": 0.06, "a": 0.1, "e": 0.08, "h": 0.35}
-_ARTICLES = ("al", "el")
+ARTICLES = ("al", "el")  # written as one with the word
 _SHORT = 0.8  # one letter of three makes another name
 # How much agreement of so few consonants can prove.
 _CEILING = (0.0, 0.88, 0.95, 0.97, 0.98)
@@ -38,14 +38,9 @@ def near(a: Word, b: Word) -> float:
     if a.is_ideographic and b.is_ideographic:
         return _syllabic(a.text, b.text, a.fold, b.fold)
     likeness = _alphabetic(a.latin, b.latin, a.fold, b.fold, a.skeleton == b.skeleton)
-    # Syllables spell foreign names roughly; a name of their own language is spelled by rule.
-    if _is_rough(a) or _is_rough(b):
+    if a.is_rough or b.is_rough:
         likeness = max(likeness, _consonantal(a.skeleton, b.skeleton, a.bone, b.bone))
     return likeness
-
-
-def _is_rough(word: Word) -> bool:
-    return word.is_ideographic and len(word.text) > 2 and not "\uac00" <= word.text[0] <= "\ud7af"
 
 
 @lru_cache(maxsize=131_072)
@@ -57,7 +52,7 @@ def _alphabetic(a: str, b: str, fold_a: str, fold_b: str, is_same_outline: bool)
     if fold_a == fold_b:
         return 0.97 if len(fold_a) > 3 else 0.88
     short, long = (a, b) if len(a) < len(b) else (b, a)
-    if long.startswith(_ARTICLES) and long[2:] == short:
+    if long.startswith(ARTICLES) and long[2:] == short:
         return 0.96
     longer = len(long)
     if (longer - len(short)) * 2 > longer:

@@ -15,6 +15,7 @@ OWN = frozenset("wcm")  # tags of words that are a name of one's own
 _LITERAL = frozenset("pinh")  # these are the same or they are not, without shades
 _JOINED_LEAST = 0.85
 _INITIAL = 0.95
+_INITIALS_MAX = 3
 
 
 class Pairing(NamedTuple):
@@ -80,7 +81,8 @@ def join(first: Word, second: Word) -> Word:
         light=first.light + second.light,
         is_abjad=is_abjad,
         is_ideographic=is_ideographic,
-        is_alphabetic=not (is_abjad or is_ideographic),
+        is_alphabetic=first.is_alphabetic and second.is_alphabetic,
+        is_rough=first.is_rough or second.is_rough,
     )
 
 
@@ -127,12 +129,17 @@ def _joined(
 def _initials(
     ones: Sequence[Word], others: Sequence[Word], free_ones: set[int], free_others: set[int]
 ) -> list[Pairing]:
-    """Let "J" and "JC" among `ones` stand for neighbours that begin so, and take them."""
+    """Let "J" and "JC" among `ones` stand for neighbours that begin so, and take them.
+
+    Only where no full word of that side is left: who has a word over has another name.
+    """
     found: list[Pairing] = []
+    if any(ones[i].tag in OWN and len(ones[i].latin) > _INITIALS_MAX for i in free_ones):
+        return found
     for i in sorted(free_ones):
         text = ones[i].latin
         is_spoken = len(text) > 1 and not set(text).isdisjoint("aeiou")
-        if ones[i].tag not in "iw" or len(text) > 3 or ones[i].is_abjad or is_spoken:
+        if ones[i].tag not in "iw" or len(text) > _INITIALS_MAX or ones[i].is_abjad or is_spoken:
             continue
         for start in sorted(free_others):
             span = tuple(range(start, start + len(text)))

@@ -26,7 +26,8 @@ class Word:
     """One word of a name.
 
     `weight` is what it costs to be contradicted, `light` what it costs to be missing (1.0: a name
-    of one's own). `tag`: w word, c common, g generic, p particle, t title, i initial, n number.
+    of one's own). A rough word's vowels are not to be trusted. `tag`: w word, c common, m
+    patronymic, g generic, h half of a compound, p particle, t title, i initial, n number.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Word:
     is_abjad: bool = False
     is_ideographic: bool = False
     is_alphabetic: bool = True
+    is_rough: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,9 @@ def _word(
 ) -> Word:
     weight, light = _WORTH[tag]
     is_ideographic = letters.is_ideographic(text)
+    # Syllables spell foreign names roughly; a name of their own language is spelled by rule.
+    is_foreign = is_ideographic and len(text) > 2 and not "\uac00" <= text[0] <= "\ud7af"
+    is_rough = is_foreign or letters.is_brahmic(text)
     outline = letters.skeleton(plain) if skeleton is None else skeleton
     return Word(
         text=text,
@@ -205,7 +210,8 @@ def _word(
         light=light,
         is_abjad=is_abjad,
         is_ideographic=is_ideographic,
-        is_alphabetic=not (is_abjad or is_ideographic),
+        is_alphabetic=not (is_abjad or is_ideographic or is_rough),
+        is_rough=is_rough,
     )
 
 

@@ -18,7 +18,12 @@ _DROPPED = re.compile(
     "\N{MODIFIER LETTER TURNED COMMA}\N{MODIFIER LETTER PRIME}\N{HEBREW PUNCTUATION GERESH}]"
 )
 _DOTTED = re.compile(r"\b(?:[^\W\d_]\.[ ]?){2,}(?:[^\W\d_]\b)?")
-_SPLIT = re.compile(r"[^\W_]+")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+# Letters and digits, with the vowel signs of scripts that write them as marks.
+_SPLIT = re.compile(
+    r"(?:[^\W_]|[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0963"
+    r"\u0966-\u109f\u1780-\u17d3\u3099\u309a])+"
+)
 _HYPHENS = frozenset("-\N{HYPHEN}\N{NON-BREAKING HYPHEN}")
 _INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
 _MIDDLE_DOTS = frozenset("\N{MIDDLE DOT}\N{KATAKANA MIDDLE DOT}\N{BULLET}")
@@ -44,6 +49,8 @@ def pieces(name: str) -> list[Piece]:
     found: list[Piece] = []
     for run in _SPLIT.finditer(plain):
         text = run.group()
+        if not any(letter.isalnum() for letter in text):
+            continue
         after = plain[run.end() : run.end() + 1]
         if not letters.is_ideographic(text):
             found.append(Piece(text, after in _HYPHENS))
@@ -82,7 +89,7 @@ def _plain(text: str) -> str:
     plain = _DROPPED.sub("", plain.casefold())
     # The dots of S.A.R.L. and J.R. hold one word together.
     plain = _DOTTED.sub(lambda found: re.sub(r"[. ]", "", found.group()) + " ", plain)
-    return unicodedata.normalize("NFC", plain)
+    return _ACCENTS.sub("", unicodedata.normalize("NFC", plain))
 
 
 def _syllabic(text: str) -> Iterator[str]:
