@@ -51,9 +51,9 @@ def undone(case: Case, decision: Decision) -> None:
         stop(f"The automatic approval of {case.id} was undone.", case)
 
 
-def flagged_later(payout_ids: Sequence[str]) -> None:
-    """Stop the armed policy if it let one of these payouts go that a later screening flagged. Call
-    inside the transaction that holds them."""
+def flagged_later(payout_ids: Sequence[str]) -> AutoStep | None:
+    """Stop the armed policy if automatic approval let one of these payouts go, which a later
+    screening flagged; return the step. Call inside the transaction that holds them."""
     decision = (
         Decision.objects.filter(payout_id__in=payout_ids, actor__startswith=ACTOR_PREFIX)
         .select_related("case")
@@ -61,8 +61,9 @@ def flagged_later(payout_ids: Sequence[str]) -> None:
         .order_by("position")
         .first()
     )
-    if decision is not None:
-        stop(f"{decision.payout_id}, approved automatically, was flagged later.", decision.case)
+    if decision is None:
+        return None
+    return stop(f"{decision.payout_id}, approved automatically, was flagged later.", decision.case)
 
 
 def stop(note: str, case: Case) -> AutoStep | None:
