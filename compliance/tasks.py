@@ -7,11 +7,13 @@ from celery import shared_task
 
 from atlaspay.core.nudge import nudge
 from compliance.selectors.screening import is_screening_late
-from compliance.services import backtest_run
+from compliance.services import backtest_run, rescreen
 from compliance.services.backtest import TASK as BACKTEST
 from compliance.services.screen import CHUNK, screen_chunk
 
 SLICE_S = 5.0
+# Short: new payouts wait for the same worker meanwhile.
+RESCREEN_SLICE_S = 1.0
 
 
 @shared_task(name="compliance.screen")
@@ -38,3 +40,10 @@ def backtest() -> None:
         backtest_run.run_slice(slice_s=0)
     elif backtest_run.run_slice():
         nudge(BACKTEST, queue="default")
+
+
+@shared_task(name="compliance.rescreen")
+def run_rescreen() -> None:
+    """Go on with the oldest rescreen. What it holds must not be sent, so it never waits long."""
+    if rescreen.run(slice_s=RESCREEN_SLICE_S):
+        nudge("compliance.rescreen")

@@ -20,9 +20,11 @@ from compliance.models.watchlists import (
     RescreenHit,
     SafeMatch,
     Watchlist,
+    WatchlistChange,
     WatchlistEntry,
     WatchlistImport,
     WatchlistParty,
+    WatchlistSwitch,
 )
 
 __all__ = [
@@ -45,7 +47,9 @@ __all__ = [
     "ShadowRun",
     "ShadowTally",
     "Watchlist",
+    "WatchlistChange",
     "WatchlistEntry",
     "WatchlistImport",
     "WatchlistParty",
+    "WatchlistSwitch",
 ]

@@ -48,6 +48,13 @@ class WatchlistImport(models.Model):
     added = models.PositiveIntegerField()
     changed = models.PositiveIntegerField()
     removed = models.PositiveIntegerField()
+    accepted = ArrayField(
+        models.CharField(max_length=20),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="What it was told to let pass: shrink, mismatch, older.",
+    )
     actor = models.CharField(max_length=80)
     imported_at = models.DateTimeField(db_default=Now())
 
@@ -61,6 +68,24 @@ class WatchlistImport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.watchlist_id}@{self.revision}"
+
+
+class WatchlistSwitch(models.Model):
+    """A list switched on or off, by whom and why. Append-only."""
+
+    watchlist = models.ForeignKey(Watchlist, on_delete=models.PROTECT, related_name="switches")
+    revision = models.PositiveIntegerField()
+    is_active = models.BooleanField()
+    reason = models.CharField(max_length=500)
+    actor = models.CharField(max_length=80)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "watchlist switches"
+
+    def __str__(self) -> str:
+        return f"{self.watchlist_id} {'on' if self.is_active else 'off'}"
 
 
 class WatchlistParty(models.Model):
@@ -109,7 +134,8 @@ class WatchlistParty(models.Model):
 
 
 class WatchlistEntry(models.Model):
-    """One name of a listed party. Names taken off stay, with `removed_in`: runs point at them."""
+    """One name of a listed party, never changed. One taken off stays, with `removed_in`: runs point
+    at it. A name that comes back, or whose strength changed, is a new row."""
 
     class Strength(models.TextChoices):
         STRONG = "strong", "Name or strong alias"
@@ -126,13 +152,49 @@ class WatchlistEntry(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["party", "name"], name="watchlist_name_once_a_party")
+            models.UniqueConstraint(
+                fields=["party", "name"],
+                condition=Q(removed_in=None),
+                name="watchlist_name_once_a_party",
+            )
         ]
         ordering = ["name"]
         verbose_name_plural = "watchlist entries"
 
     def __str__(self) -> str:
         return self.name
+
+
+class WatchlistChange(models.Model):
+    """What one import changed of one party. Append-only.
+
+    `before` and `after` hold the details that differ, `names` and `weak_names` among them; both are
+    empty where the party was added (its row tells all) or removed.
+    """
+
+    class Kind(models.TextChoices):
+        ADDED = "added", "Added"
+        CHANGED = "changed", "Changed"
+        REMOVED = "removed", "Removed"
+
+    at_import = models.ForeignKey(
+        WatchlistImport, on_delete=models.PROTECT, related_name="changes", db_index=False
+    )
+    party = models.ForeignKey(WatchlistParty, on_delete=models.PROTECT, related_name="changes")
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["at_import", "party"], name="watchlist_change_once_an_import"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.party_id}: {self.kind}"
 
 
 class SafeMatch(models.Model):
@@ -189,10 +251,15 @@ class Rescreen(models.Model):
     since_lists = models.JSONField(
         default=dict, help_text="Revision of each list before: only later names are compared."
     )
+    days = models.PositiveSmallIntegerField(
+        default=365, db_default=365, help_text="How far back recipients already paid are compared."
+    )
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
-    cursor = models.CharField(max_length=200, blank=True)
+    cursor = models.CharField(
+        max_length=200, blank=True, help_text="The payout compared last; newest first."
+    )
     held = models.PositiveIntegerField(default=0)
     raised = models.PositiveIntegerField(default=0)
     paid = models.PositiveIntegerField(default=0, help_text="Sent already: a person looks at it.")
