@@ -132,7 +132,8 @@ class Un:
 def _party(node: Node) -> ListedParty:
     kind = _PARTIES[node.tag]
     parts = (node.get(f"{which}_NAME") for which in ("FIRST", "SECOND", "THIRD", "FOURTH"))
-    strong, weak = [node.get("NAME_ORIGINAL_SCRIPT")], []
+    strong: list[str] = [node.get("NAME_ORIGINAL_SCRIPT")]
+    weak: list[str] = []
     for alias in node.all(f"{node.tag}_ALIAS"):
         side = weak if alias.get("QUALITY").casefold() == "low" else strong
         side += _names(alias.get("ALIAS_NAME"))

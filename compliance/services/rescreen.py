@@ -66,12 +66,12 @@ WHERE id = %s AND claim_id = %s
 # The same order of states as the index of payouts that are not final.
 _OPEN = "NOT state IN ('canceled', 'failed', 'returned', 'settled')"
 _OPEN_PAGE = f"""
-SELECT id, recipient_name FROM payouts_payout WHERE {_OPEN} AND id > %s ORDER BY id LIMIT {PAGE}
+SELECT id, recipient_name FROM payouts_payout WHERE {_OPEN} AND id > %s ORDER BY id LIMIT %s
 """  # noqa: S608 - constants only
-_PAST_PAGE = f"""
+_PAST_PAGE = """
 SELECT id, CASE WHEN state IN ('settled', 'returned') AND submitted_at >= %s THEN recipient_name END
-FROM payouts_payout WHERE id < %s AND id >= %s ORDER BY id DESC LIMIT {PAGE}
-"""  # noqa: S608 - constants only
+FROM payouts_payout WHERE id < %s AND id >= %s ORDER BY id DESC LIMIT %s
+"""
 _TOTAL = f"""
 SELECT (SELECT count(*) FROM payouts_payout WHERE {_OPEN})
     + (SELECT count(*) FROM payouts_payout WHERE id >= %s)
@@ -180,10 +180,10 @@ def _page(turn: _Turn) -> bool:
     phase, _, at = rescreen.cursor.partition(":")
     with connection.cursor() as cursor:
         if phase == "open":
-            cursor.execute(_OPEN_PAGE, [at])
+            cursor.execute(_OPEN_PAGE, [at, PAGE])
         else:
             since = rescreen.created_at - timedelta(days=rescreen.days)
-            cursor.execute(_PAST_PAGE, [since, at, _low_id(rescreen)])
+            cursor.execute(_PAST_PAGE, [since, at, _low_id(rescreen), PAGE])
         rows = cursor.fetchall()
     like = [
         payout_id for payout_id, name in rows if name is not None and turn.names.resembled_by(name)
