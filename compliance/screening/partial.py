@@ -1,19 +1,19 @@
 """A matcher over some of the listed names only: those that are new since given revisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from django.db import connection
 
-from compliance.rules.names import Listed, Matcher, TokenMatcher
+from compliance.rules.names import NameMatcher
+from compliance.screening import live
 
 NAMES_KEPT = 65_536
 
 # Names added later, of lists in use; and all names of parties that changed later where an officer's
 # "another person" rested on what was said of them before.
 _NEW = """
-SELECT p.watchlist_id, e.id, e.name
-FROM compliance_watchlistentry e
+SELECT e.id FROM compliance_watchlistentry e
 JOIN compliance_watchlistparty p ON p.id = e.party_id
 JOIN compliance_watchlist w ON w.code = p.watchlist_id AND w.is_active
 JOIN unnest(%s::text[], %s::int[]) AS s(code, revision) ON s.code = w.code
@@ -25,12 +25,15 @@ ORDER BY e.id
 
 
 class NewNames:
-    """The names by entry id, an index over them, and the answers for recipients seen lately: the
-    same ones are paid again and again."""
+    """The names by entry id, an index over them that scores as the whole lists do, and the answers
+    for recipients seen lately: the same ones are paid again and again."""
 
-    def __init__(self, listed: Sequence[Listed]) -> None:
-        self.entry_ids = frozenset(each.entry_id for each in listed)
-        self._matcher: Matcher = TokenMatcher(listed)
+    def __init__(self, entry_ids: Iterable[int]) -> None:
+        self.entry_ids = frozenset(entry_ids)
+        whole = live.lists().matcher
+        if not isinstance(whole, NameMatcher):
+            raise TypeError("the lists' matcher cannot be asked about some names alone")
+        self._matcher = whole.part(self.entry_ids)
         self.resembled_by = lru_cache(maxsize=NAMES_KEPT)(self._resembled_by)
 
     def _resembled_by(self, name: str) -> bool:
@@ -38,9 +41,9 @@ class NewNames:
 
 
 def new_names(since: Mapping[str, int]) -> NewNames:
-    """Index the names that lists got after these revisions, lists not named left out. One query;
-    building takes as long as the names are many."""
+    """Index the names that lists got after these revisions, lists not named left out. A query and
+    the lists' index; takes as long as the names are many."""
     codes = sorted(since)
     with connection.cursor() as cursor:
         cursor.execute(_NEW, [codes, [since[code] for code in codes]])
-        return NewNames([Listed(*row) for row in cursor.fetchall()])
+        return NewNames(entry_id for (entry_id,) in cursor.fetchall())

@@ -24,13 +24,14 @@ SENT = (State.SENDING, State.SENT, State.SETTLED, State.RETURNED)
 _SCORE_MAX = 32_767
 _encode = msgspec.json.Encoder().encode
 
+# A proposal that waits for a second officer lapses with it: the case's own trigger sees to that.
 _RAISE = """
 UPDATE compliance_case c SET
     codes = c.codes || (
         SELECT coalesce(array_agg(u.code ORDER BY u.place), '{}')
         FROM unnest(string_to_array(r.codes, ',')) WITH ORDINALITY AS u(code, place)
         WHERE NOT u.code = ANY(c.codes)),
-    score = greatest(c.score, r.score), raised_at = clock_timestamp(), state = 'open',
+    score = greatest(c.score, r.score), raised_at = clock_timestamp(),
     auto = CASE c.auto WHEN 'eligible' THEN '' ELSE c.auto END
 FROM unnest(%s::text[], %s::text[], %s::int[]) AS r(payout_id, codes, score)
 WHERE c.payout_id = r.payout_id AND c.state IN ('open', 'second')

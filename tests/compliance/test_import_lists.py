@@ -150,7 +150,7 @@ def test_workers_screen_against_the_new_revision() -> None:
     live.lists()
     import_plain("1,Odette Farnsleigh")
 
-    payout = flagged_payout(recipient_name="Odette Farnsleigh")
+    payout = flagged_payout(100, recipient_name="Odette Farnsleigh")
 
     assert payout.state == "in_review"
     assert payout.screening_runs.get().lists == "own@1, synthetic@1"
@@ -298,7 +298,7 @@ def test_a_list_switched_off_is_not_compared_and_on_again_is_rescreened() -> Non
     Rescreen.objects.update(state="done")
 
     switch("own", is_active=False, reason="a licence ended", user=staff("lead"))
-    assert flagged_payout(recipient_name="Odette Farnsleigh").state == "queued"
+    assert flagged_payout(100, recipient_name="Odette Farnsleigh").state == "queued"
     assert Rescreen.objects.filter(state="waiting").count() == 0
     with pytest.raises(ConflictError, match="switched off already"):
         switch("own", is_active=False, reason="again", user=None)

@@ -12,12 +12,14 @@ from atlaspay.core.errors import (
     InvalidRequestError,
     NotFoundError,
     PermissionRefusedError,
+    StaleFormError,
 )
 from compliance.models import Case, Rescreen, RescreenHit, ScreeningRun
 from compliance.services import rescreen, rescreen_cases
 from compliance.services.audit import verify
 from compliance.services.rescreen_review import mark_reviewed
 from compliance.services.screen import judge, screen_chunk
+from compliance.services.second import confirm
 from compliance.services.watchlists import switch
 from compliance.tasks import run_rescreen
 from payouts.models import Payout
@@ -26,7 +28,7 @@ from payouts.services import decisions, dispatch, settlement
 from payouts.services.cancel import cancel_payout
 from payouts.services.in_flight import Sending
 from payouts.services.settlement import Answer
-from tests.compliance.factories import open_case, staff
+from tests.compliance.factories import listed_case, open_case, staff
 from tests.compliance.lists import import_plain
 from tests.compliance.test_decide import approve
 from tests.payouts.factories import fresh, funded_partner, make_due, make_payouts, sending
@@ -134,13 +136,18 @@ def test_an_open_case_is_raised_and_keeps_what_it_had() -> None:
 
 
 def test_a_proposal_made_without_the_hit_goes_back_to_the_queue() -> None:
-    case = open_case(1_000_000, recipient_name=NAME)
-    Case.objects.filter(pk=case.pk).update(state="second", auto="eligible")
+    case = open_case(10_000_000, recipient_name=NAME, partner=funded_partner(100_000_000))
+    proposal = approve(case, staff("officer"))
+    assert proposal.stage == "proposed"
+    Case.objects.filter(pk=case.pk).update(auto="eligible")
 
     list_the_name()
 
     case.refresh_from_db()
-    assert (case.state, case.auto) == ("open", "")
+    assert (case.state, case.auto, case.assignee) == ("open", "", None)
+    with pytest.raises(StaleFormError):
+        confirm(case.id, proposal_id=proposal.id, internal_text="Fine.", user=staff("lead"))
+    assert fresh(case.payout).state == "in_review"
 
 
 def test_recipients_paid_already_are_reported_once_each_and_left_alone() -> None:
@@ -222,7 +229,10 @@ def test_days_bound_how_far_back_it_looks() -> None:
 def test_what_an_officer_let_go_is_not_held_again_for_the_same_name() -> None:
     (payout,) = cleared()
     list_the_name()
-    approve(Case.objects.get(payout=payout), staff("officer"))
+    proposal = approve(Case.objects.get(payout=payout), staff("officer"))
+    confirm(
+        proposal.case_id, proposal_id=proposal.id, internal_text="Looked too.", user=staff("lead")
+    )
     assert fresh(payout).state == "queued"
 
     rescreen.start("all again", since_lists={"own": 0, "synthetic": 0})
@@ -235,7 +245,7 @@ def test_only_names_that_are_new_are_compared() -> None:
     import_plain("1,Somebody Else")
     finish()
     (payout,) = cleared()
-    case = open_case(100)  # of the synthetic list, which did not change
+    case = listed_case()  # of the synthetic list, which did not change
     before = (case.score, case.raised_at)
 
     import_plain("1,Somebody Else", f"2,{NAME}")

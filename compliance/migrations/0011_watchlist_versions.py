@@ -45,7 +45,7 @@ DROP FUNCTION compliance_guard_entry;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("compliance", "0009_policy_draft_editors"),
+        ("compliance", "0010_decisions_guarded"),
     ]
 
     operations = [
