@@ -24,6 +24,8 @@ BEAT_SCHEDULE = {
     "rescreen": _every(10, "compliance.rescreen", "default"),
     "reconcile": _every(300, "payouts.reconcile", "default"),
     "backtest": _every(5, "compliance.backtest", "default"),
+    "verify-audit": _every(5, "compliance.verify_audit", "default"),
+    "anchor-audit": _every(300, "compliance.anchor", "default"),
     "alarms": _every(30, "payouts.alarms", "settlement"),
     "poll-sent": _every(5, "payouts.poll_sent", "inquiry"),
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),

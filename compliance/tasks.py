@@ -8,6 +8,7 @@ from celery import shared_task
 from atlaspay.core.nudge import nudge
 from compliance.selectors.screening import is_screening_late
 from compliance.services import backtest_run, rescreen
+from compliance.services.audit import background, heads
 from compliance.services.backtest import TASK as BACKTEST
 from compliance.services.screen import CHUNK, screen_chunk
 
@@ -47,3 +48,19 @@ def run_rescreen() -> None:
     """Go on with the oldest rescreen. What it holds must not be sent, so it never waits long."""
     if rescreen.run(slice_s=RESCREEN_SLICE_S):
         nudge("compliance.rescreen")
+
+
+@shared_task(name=background.TASK)
+def verify_audit() -> None:
+    """Verify for a second, then step aside as `backtest` does."""
+    if is_screening_late():
+        background.run_slice(slice_s=0)
+    elif background.run_slice():
+        nudge(background.TASK, queue="default")
+
+
+@shared_task(name="compliance.anchor")
+def anchor() -> None:
+    """Anchor the chain's head if an hour passed, and ask for the day's verification."""
+    heads.anchor()
+    background.ask_daily()

@@ -1,6 +1,7 @@
 """What compliance keeps. Columns and constraints only; the triggers of the migrations hold what
 must never change."""
 
+from compliance.models.audit import AuditHead, Verification
 from compliance.models.cases import Case, SavedFilter, ScreeningRun
 from compliance.models.decisions import BlindReview, Decision
 from compliance.models.policies import (
@@ -28,6 +29,7 @@ from compliance.models.watchlists import (
 )
 
 __all__ = [
+    "AuditHead",
     "AutoDay",
     "AutoPolicy",
     "AutoStep",
@@ -46,6 +48,7 @@ __all__ = [
     "ScreeningRun",
     "ShadowRun",
     "ShadowTally",
+    "Verification",
     "Watchlist",
     "WatchlistChange",
     "WatchlistEntry",

@@ -65,6 +65,11 @@ class ScreeningRun(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [
+            models.Index(
+                fields=["payout"], condition=~Q(verdict="clear"), name="screening_run_flagged"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.payout_id}: {self.verdict}"

@@ -56,18 +56,22 @@ def microseconds(at: datetime) -> int:
 def links() -> Iterator[Link]:
     """Yield every row in order with its fault, reading in pages; the caller stops where it
     likes."""
-    expected, previous = 1, GENESIS
-    while rows := _page(expected - 1):
-        for row in rows:
-            fault = _fault(row, expected, previous)
-            yield Link(row[0], row[1], bytes(row[18]).hex(), fault)
-            expected, previous = row[0] + 1, bytes(row[18])
+    position, previous = 0, GENESIS
+    while found := page(position, previous, _PAGE):
+        yield from found
+        position, previous = found[-1].position, bytes.fromhex(found[-1].hash_hex)
 
 
-def _page(after: int) -> list[tuple[Any, ...]]:
+def page(after: int, previous: bytes, limit: int) -> list[Link]:
+    """Return up to `limit` rows behind position `after`, whose hash is `previous`."""
     with connection.cursor() as cursor:
-        cursor.execute(_READ, [after, _PAGE])
-        return list(cursor.fetchall())
+        cursor.execute(_READ, [after, limit])
+        found = cursor.fetchall()
+    made = []
+    for row in found:
+        made.append(Link(row[0], row[1], bytes(row[18]).hex(), _fault(row, after + 1, previous)))
+        after, previous = row[0], bytes(row[18])
+    return made
 
 
 def _fault(row: tuple[Any, ...], expected: int, previous: bytes) -> str:

@@ -176,7 +176,7 @@ def test_a_sound_audit_counts_everything_flagged(three: list[Decision]) -> None:
         (
             "DELETE FROM compliance_case WHERE state = 'open'",
             ["compliance_case"],
-            "cases",
+            "flagged",
             "flagged its payout but opened no case",
         ),
         (
@@ -225,7 +225,7 @@ def test_each_break_is_found(statement: str, tables: list[str], check: str, word
 def test_a_decision_that_moved_nothing_is_found(three: list[Decision]) -> None:
     forge("DELETE FROM payouts_historicalpayout WHERE state = 'failed'", "payouts_historicalpayout")
 
-    assert faults()["cases"] == f"decision {three[1].id} has no row in its payout's history"
+    assert faults()["receipts"] == f"decision {three[1].id} has no row in its payout's history"
 
 
 @pytest.mark.django_db
