@@ -19,6 +19,7 @@ CANDIDATES_MAX = 400
 _NEAR_LEAST = 0.68
 _RARE = 6  # entries that have a word this rare are compared whatever else agrees
 _FEW = 8
+_SHORT = 4  # letters of a word in which a slip is not told from another word
 _WORDS_KEPT = 8_192
 _MARKS = frozenset("pitn")  # tags of what is no word of a name
 _SHARED = frozenset("gh")
@@ -40,6 +41,7 @@ class WordIndex:
         self._carried = tuple(tuple(sorted(found)) for found in built.carried)
         self._sizes = tuple(built.sizes)
         self._keys = {key: tuple(numbers) for key, numbers in built.keys.items()}
+        self._slips = {key: tuple(positions) for key, positions in built.slips.items()}
         self._known: dict[tuple[str, str], Found] = {}
 
     def candidates(self, name: Name) -> list[int]:
@@ -64,6 +66,8 @@ class WordIndex:
         for first, second in zip(name.words, name.words[1:], strict=False):
             if first.tag not in _MARKS and second.tag not in _MARKS:
                 joined |= self._spelled_as(join(first, second))
+        for key in _slip_keys(name):
+            joined.update(self._slips.get(key, ()))
         if len(chosen) <= _FEW:
             return sorted(chosen | joined)
         return self._likeliest(chosen, joined, groups)
@@ -124,10 +128,13 @@ class _Building:
         self.carried: list[set[int]] = []  # by word: the names that have no other of their own
         self.sizes: list[int] = []  # by name: its words
         self.keys: dict[str, list[int]] = defaultdict(list)
+        self.slips: dict[str, list[int]] = defaultdict(list)  # by key of a whole name
         self.numbers: dict[tuple[str, str, bool], int] = {}
 
     def add(self, position: int, name: Name) -> None:
         words = name.words
+        for key in _slip_keys(name):
+            self.slips[key].append(position)
         own = len({word.fold for word in words if word.tag in OWN})
         self.sizes.append(sum(word.tag not in _MARKS for word in words))
         for index, word in enumerate(words):
@@ -187,6 +194,14 @@ def _latin_keys(word: Word) -> set[str]:
         keys.update(f"#{one}" for one in _thinned(word.bone, 5))
     keys.update(f"^{group}" for group in VARIANTS.get(word.latin, ()))
     return keys
+
+
+def _slip_keys(name: Name) -> set[str]:
+    """Return the keys of a whole name with a word so short that one slip makes it another word."""
+    shortest = min((len(word.latin) for word in name.words if word.tag in OWN), default=9)
+    if not name.line or shortest > _SHORT:
+        return set()
+    return _thinned(name.line.replace(" ", ""), 6)
 
 
 def _exact_keys(word: Word) -> set[str]:

@@ -119,8 +119,11 @@ _FOLDED = {
 _FIRST = {"x": "s", "q": "k", "j": "j", "y": "i"}
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7]")
 _DOUBLED = re.compile(r"(.)\1+")
-_SKELETAL = re.compile("sch|sh|kh|gh|th|dh|ch|zh|ph|ck|ou(?=[aeiou])|x|[a-z]")
+_SKELETAL = re.compile("sch|tch|sz|cz|sh|kh|gh|th|dh|ch|zh|ph|ck|ou(?=[aeiou])|x|[a-z]")
 _CONSONANT = {
+    "tch": "c",
+    "sz": "S",
+    "cz": "c",
     "sch": "S",
     "sh": "S",
     "kh": "x",
@@ -153,9 +156,9 @@ def is_ideographic(text: str) -> bool:
     )
 
 
-def is_brahmic(text: str) -> bool:
-    """Say whether a word is in a script of India or South-East Asia, which leaves vowels unsaid."""
-    return any("\u0900" <= letter <= "\u109f" or "\u1780" <= letter <= "\u17ff" for letter in text)
+def is_foreign(text: str) -> bool:
+    """Say whether a word is in an alphabet that is neither Latin nor one of those above."""
+    return any("\u0370" <= letter <= "\u058f" or "\u0900" <= letter <= "\u1cff" for letter in text)
 
 
 @lru_cache(maxsize=65_536)
@@ -197,8 +200,11 @@ def skeleton(word: str) -> str:
     """Return a word's consonants in one alphabet; a vowel counts only where the word begins."""
     if is_abjad(word):
         letters = [_ABJAD.get(letter, "") for letter in alike(word)]
-        return "".join(letters[:1] + [letter for letter in letters[1:] if letter != "a"])
+        outline = "".join(letters[:1] + [letter for letter in letters[1:] if letter != "a"])
+        return outline[:-1] if len(word) > 3 and outline.endswith("h") else outline
     text = _DOUBLED.sub(r"\1", word)
+    if len(text) > 3 and text.endswith(("ah", "eh")):
+        text = text[:-1]  # Osama and Usamah; Arabic ends them in a letter that is seldom heard
     start = "a" if text[:1] and text[0] in "aeiou" and not re.match("ou[aei]", text) else ""
     return start + "".join(_CONSONANT[found] for found in _SKELETAL.findall(text))
 

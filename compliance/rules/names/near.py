@@ -20,6 +20,8 @@ _CLOSE = {
 }
 _MISSING = {"w": 0.06, "y": 0.06, "a": 0.1, "e": 0.08, "h": 0.35}
 ARTICLES = ("al", "el")  # written as one with the word
+# How much of a difference in vowels is forgiven, by the number of consonants that agree.
+_VOWELS = {0: 0.0, 1: 0.0, 2: 0.0, 3: 0.4}
 _SHORT = 0.8  # one letter of three makes another name
 # How much agreement of so few consonants can prove.
 _CEILING = (0.0, 0.88, 0.95, 0.97, 0.98)
@@ -34,11 +36,13 @@ def near(a: Word, b: Word) -> float:
     if a.is_abjad and b.is_abjad:
         return _same_script(a.text, b.text)
     if a.is_abjad or b.is_abjad:
+        if a.is_ideographic or b.is_ideographic:
+            return 0.0  # a syllable or two against consonants alone proves nothing
         return _consonantal(a.skeleton, b.skeleton, a.bone, b.bone)
     if a.is_ideographic and b.is_ideographic:
         return _syllabic(a.text, b.text, a.fold, b.fold)
     likeness = _alphabetic(a.latin, b.latin, a.fold, b.fold, a.skeleton == b.skeleton)
-    if a.is_rough or b.is_rough:
+    if a.is_rough != b.is_rough:
         likeness = max(likeness, _consonantal(a.skeleton, b.skeleton, a.bone, b.bone))
     return likeness
 
@@ -60,8 +64,8 @@ def _alphabetic(a: str, b: str, fold_a: str, fold_b: str, is_same_outline: bool)
     spelled = OSA.normalized_similarity(a, b)
     sounded = OSA.normalized_similarity(fold_a, fold_b)
     likeness = min(0.95, max(spelled, (spelled + 2 * sounded) / 3))
-    if is_same_outline and len(letters.skeleton(a)) > 3:
-        likeness += (1 - likeness) / 2  # only vowels differ
+    if is_same_outline:  # only vowels differ
+        likeness += (1 - likeness) * _VOWELS.get(len(letters.skeleton(a)), 0.5)
     return likeness if longer > 3 else likeness * _SHORT
 
 

@@ -26,7 +26,7 @@ class Word:
     """One word of a name.
 
     `weight` is what it costs to be contradicted, `light` what it costs to be missing (1.0: a name
-    of one's own). A rough word's vowels are not to be trusted. `tag`: w word, c common, m
+    of one's own). A rough word was written down by ear. `tag`: w word, c common, m
     patronymic, g generic, h half of a compound, p particle, t title, i initial, n number.
     """
 
@@ -46,12 +46,17 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A parsed name; `words` in the order written, without legal forms unless there is no more."""
+    """A parsed name; `words` in the order written, without legal forms unless there is no more.
+
+    `line` is the whole name in Latin letters, words sorted; empty where it is not written in them
+    or where a number is part of it.
+    """
 
     words: tuple[Word, ...]
     forms: tuple[str, ...]
     is_company: bool
     plain: tuple[str, ...]
+    line: str
 
 
 _WORTH = {
@@ -81,7 +86,9 @@ def parse(text: str) -> Name:
             _word(word.text, word.latin, "n") if _ROMAN.fullmatch(word.latin) else word
             for word in found[1:]
         ]
-    return Name(tuple(found), forms, is_company, tuple(word.text for word in found))
+    is_spelled = all(word.is_alphabetic and word.tag != "n" for word in found)
+    line = " ".join(sorted(word.latin for word in found)) if is_spelled else ""
+    return Name(tuple(found), forms, is_company, tuple(word.text for word in found), line)
 
 
 def _without_forms(found: list[Piece]) -> tuple[list[Piece], tuple[str, ...]]:
@@ -159,7 +166,10 @@ _ABJAD_WORDS = {
     **dict.fromkeys(("ابو", "ابي", "ابا", "بو"), ("h", "abu")),
     **dict.fromkeys(("الله", "لله"), ("h", "allah")),
     **dict.fromkeys(("الدين", "دين"), ("h", "din")),
-    **dict.fromkeys(("شيخ", "الشيخ", "حاج", "الحاج", "ملا", "مولوي", "دكتور", "سيد"), ("t", "")),
+    **dict.fromkeys(
+        ("شيخ", "الشيخ", "حاج", "الحاج", "ملا", "مولوي", "دكتور", "سيد", "السيد", "السيده"),
+        ("t", ""),
+    ),
     **dict.fromkeys(("شركه", "الشركه", "بنك", "مصرف", "موسسه", "جماعه", "الجماعه"), ("g", "")),
 }
 
@@ -195,9 +205,9 @@ def _word(
 ) -> Word:
     weight, light = _WORTH[tag]
     is_ideographic = letters.is_ideographic(text)
-    # Syllables spell foreign names roughly; a name of their own language is spelled by rule.
-    is_foreign = is_ideographic and len(text) > 2 and not "\uac00" <= text[0] <= "\ud7af"
-    is_rough = is_foreign or letters.is_brahmic(text)
+    # Another alphabet spells foreign names by ear; Han and Hangul spell their own by rule.
+    is_heard = is_ideographic and len(text) > 2 and not "\uac00" <= text[0] <= "\ud7af"
+    is_rough = is_heard or letters.is_foreign(text)
     outline = letters.skeleton(plain) if skeleton is None else skeleton
     return Word(
         text=text,

@@ -8,6 +8,8 @@ any other.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rapidfuzz.distance import OSA
+
 from compliance.rules.names.listed import Comparison
 from compliance.rules.names.pairing import OWN, Pairing, pair, turned
 from compliance.rules.names.parse import Name, Word, parse
@@ -30,6 +32,8 @@ class Costs:
     number_of_series: float = 0.15
     number_of_identity: float = 0.4
     number_missing: float = 0.08
+    one_slip: float = 0.17
+    two_slips: float = 0.2
     other_kind: float = 0.04
     other_form: float = 0.01
 
@@ -37,6 +41,7 @@ class Costs:
 COSTS = Costs()
 _ENOUGH = 1.3  # evidence, counted in words
 _SERIES_WORTH = 1.5
+_SLIP_LETTERS = 7
 _NEXT_TO_NOTHING = 0.2
 _HALF_WORD, _INITIAL_WORD = 0.4, 0.35
 
@@ -98,7 +103,7 @@ def judge(
     value -= costs.other_form * (left.forms != right.forms)
     is_partial = conflict + missing > _NEXT_TO_NOTHING
     value = _held_down(value, left, right, pairings, costs, is_person, is_partial)
-    return max(0.0, value), pairings
+    return max(0.0, value, _of_slip(left.line, right.line, costs)), pairings
 
 
 def alignment(left: Name, right: Name, pairings: Sequence[Pairing]) -> tuple[tuple[str, str], ...]:
@@ -156,6 +161,18 @@ def _weigh_over(left: Sequence[Word], right: Sequence[Word], factor: Weigh) -> t
     if not heavy:
         return 0.0, 0.0
     return conflict, sum(word.light * factor(word) for word in over) * (1 - conflict / heavy)
+
+
+def _of_slip(a: str, b: str, costs: Costs) -> float:
+    """Return what whole names are worth that one slip of the hand tells apart, two if they are
+    long, even where the word it fell in is too short to be told as the same."""
+    longest = max(len(a), len(b))
+    if longest < _SLIP_LETTERS or abs(len(a) - len(b)) > 2 or not a or not b:
+        return 0.0
+    slips = OSA.distance(a, b, score_cutoff=2)
+    if slips == 1:
+        return 1.0 - costs.one_slip
+    return 1.0 - costs.two_slips if slips == 2 and longest >= 2 * _SLIP_LETTERS - 1 else 0.0
 
 
 def _held_down(

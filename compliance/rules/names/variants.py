@@ -36,7 +36,7 @@ kim gim
 lee li yi ri rhee
 park bak pak
 choi choe
-jung jeong chung jong
+jung jeong chung jong chong
 kang gang
 cho jo
 yoo yu ryu

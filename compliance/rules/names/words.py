@@ -14,13 +14,13 @@ TITLES = _set(
     " lt lieutenant capt captain cpt sgt sergeant brig brigadier adm admiral marshal commander"
     " president prasident presidente minister premier"
     " sheikh shaikh shaykh sheik haji hajji hadji hajj mullah mulla mawlawi maulavi maulawi maulana"
-    " molvi mufti qari hafiz hafez ustad ayatollah hojatoleslam imam emir"
+    " molvi mufti qari ustad ayatollah hojatoleslam"
     " herr frau monsieur madame mme don dona senor senora"
 )
 
 # Say whose son or which family, never who. Their absence or presence weighs next to nothing.
 PARTICLES = _set(
-    "al el ul bin ibn ben bint binti binte wa walad ould wuld ogly oglu uulu kyzy qizi"
+    "al el ul bin ibn ebn ben bint binti binte wa walad ould wuld ogly oglu uulu kyzy qizi"
     " de del della dela di da do dos das du la le les los las y e i und and et van von vom der den"
     " ten ter zu zum zur af av of the for in to na st"
 )
@@ -115,10 +115,10 @@ GENERIC = _set(
 # Names so common that sharing one says little; used where no list tells how rare a word is.
 COMMON = _set(
     "mohamed mohammed muhammad mohammad muhamad mohamad ahmed ahmad ali hassan hasan hussein"
-    " husain hussain husayn abdullah abdallah ibrahim omar umar yusuf mahmoud mahmud mustafa khalid"
-    " khan saleh salih said sayed sayyid syed kim lee li park choi wang zhang chen liu yang nguyen"
-    " tran le jose juan maria carlos luis garcia rodriguez gonzalez hernandez lopez martinez perez"
-    " sanchez john james david michael robert william thomas smith jones brown johnson williams"
-    " ivan ivanov ivanova sergey sergei aleksandr alexander vladimir dmitry andrey singh kumar"
-    " silva santos souza jean pierre marie anna"
+    " husain hussain husayn abdullah abdallah ibrahim omar umar yusuf mahmoud mahmud mustafa"
+    " khalid khan hafiz hafez imam emir saleh salih said sayed sayyid syed kim lee li park choi"
+    " wang zhang chen liu yang nguyen tran le jose juan maria carlos luis garcia rodriguez"
+    " gonzalez hernandez lopez martinez perez sanchez john james david michael robert william"
+    " thomas smith jones brown johnson williams ivan ivanov ivanova sergey sergei aleksandr"
+    " alexander vladimir dmitry andrey singh kumar silva santos souza jean pierre marie anna"
 )
