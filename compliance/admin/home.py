@@ -1,92 +1,162 @@
-"""The console's first page: what needs somebody now, where payouts are, whether the audit holds."""
+"""The console's first page: what needs this person now, how the day flows, how the rails do,
+whether the audit holds. Everything counted is counted to a bound."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Min, Q
-from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html
 
 from atlaspay.core import console
 from atlaspay.core.console import Call, Table
+from compliance.admin.chart import bars
+from compliance.admin.queue import Row, row_of
 from compliance.admin.words import KIND_TONES
 from compliance.models import Case, Decision
-from payouts.admin.words import PAYOUT_TONES
+from compliance.selectors import today
+from compliance.services.assign import actionable
+from compliance.services.permissions import DECIDE, is_lead
+from payouts.admin.words import PAYOUT_TONES, rail_words
 from payouts.machine import State
-from payouts.models import Payout, RailState
+from payouts.selectors.rails import COUNT_MAX as PAYOUTS_MAX
+from payouts.selectors.rails import RailHealth, rails_health
 
-LATEST = 8
+LATEST, NEXT = 6, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One figure that leads somewhere."""
+
+    figure: str
+    words: str
+    url: str
+    tone: str = ""
+    note: str = ""
 
 
 def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Add what the front page shows to unfold's context; only what this person may see."""
     user = request.user
-    tiles: list[dict[str, Any]] = []
-    tables: list[Table] = []
-    calls: list[Call] = []
+    made: dict[str, Any] = {"title": "Home", "heading": "Home", "tiles": [], "tables": []}
     if isinstance(user, User) and user.has_perm("compliance.view_case"):
-        tiles += _case_tiles(user)
-        tables.append(_latest_decisions())
-    if user.has_perm("payouts.view_payout"):
-        tiles += _waiting_tiles()
-        calls += _paused_rails()
-    return {**context, "title": "Home", "tiles": tiles, "tables": tables, "calls": calls}
+        made |= _review(user)
+    if user.has_perm("payouts.view_railstate"):
+        rails = rails_health()
+        made |= {"rails": _rails(rails), "calls": _paused(rails)}
+    return {**context, **made}
 
 
-def _case_tiles(user: User) -> list[dict[str, Any]]:
-    figures = Case.objects.filter(state=Case.State.OPEN).aggregate(
-        count=Count("id"), late=Count("id", filter=Q(due_at__lt=Now())), oldest=Min("opened_at")
-    )
+def _review(user: User) -> dict[str, Any]:
+    figures = today.figures(user)
+    flow = today.flow()
+    may_decide = user.has_perm(DECIDE)
+    return {
+        "may_decide": may_decide,
+        "tiles": _tiles(figures, user),
+        "next": _next(user) if may_decide else [],
+        "flow": flow,
+        "flow_words": _flow_words(flow),
+        "chart": bars(flow.hours),
+        "tables": [_latest_decisions()],
+    }
+
+
+def _tiles(figures: today.Figures, user: User) -> list[Tile]:
     url = reverse("admin:compliance_case_changelist")
-    oldest = figures["oldest"]
-    return [
-        {
-            "url": url,
-            "figure": f"{figures['count']:,}",
-            "words": "cases wait for a decision",
-            "note": f"oldest flagged {console.distance(oldest)}"
-            if oldest
-            else "the queue is empty",
-        },
-        {
-            "url": url,
-            "figure": f"{figures['late']:,}",
-            "words": "of them are late",
-            "note": console.badge("late", "bad")
-            if figures["late"]
-            else console.badge("on time", "good"),
-        },
+    oldest = figures.oldest_at
+    tiles = [
+        Tile(
+            _bounded(figures.late, today.COUNT_MAX),
+            "late",
+            f"{url}?view=late",
+            tone="bad" if figures.late else "good",
+            note="decide these first" if figures.late else "all on time",
+        ),
+        Tile(
+            _bounded(figures.waiting, today.COUNT_MAX),
+            "cases wait",
+            url,
+            note=f"oldest flagged {console.distance(oldest)}" if oldest else "the queue is empty",
+        ),
+        Tile(f"{figures.mine:,}", "claimed by you", f"{url}?view=mine"),
+        Tile(f"{figures.second:,}", "wait for a second officer", f"{url}?view=second"),
     ]
+    if is_lead(user) or figures.escalated:
+        tone = "warn" if figures.escalated and is_lead(user) else ""
+        tiles.append(
+            Tile(f"{figures.escalated:,}", "escalated to the leads", f"{url}?view=escalated", tone)
+        )
+    return tiles
 
 
-def _waiting_tiles() -> list[dict[str, Any]]:
-    """Count the states a payout passes in seconds: each has a partial index and seldom many."""
-    shown = (State.SCREENING, State.QUEUED, State.SENDING, State.SENT)
-    counts = dict(
-        Payout.objects.filter(state__in=shown).order_by().values_list("state").annotate(Count("id"))
+def _next(user: User) -> list[Row]:
+    """Return what this person may act on, soonest due first: their own, proposals and escalated
+    cases among them."""
+    rows: list[Case] = list(
+        actionable(user)
+        .select_related("payout", "partner", "assignee")
+        .defer("payout__account_sealed", "payout__account_index", "payout__metadata")
+        .order_by("due_at", "id")[:NEXT]
     )
-    url = reverse("admin:payouts_payout_changelist")
+    return [row_of(case) for case in rows]
+
+
+def _flow_words(flow: today.Flow) -> list[tuple[str, str]]:
+    median = "—" if flow.median_s is None else console.span(flow.median_s)
+    people = flow.decided - flow.automatic
     return [
-        {
-            "url": f"{url}?state__exact={state}",
-            "figure": f"{counts.get(state, 0):,}",
-            "words": State(state).label.lower(),
-            "note": "",
-        }
-        for state in shown
+        ("flagged", f"{flow.opened:,}"),
+        ("decided by officers", f"{people:,}"),
+        ("approved automatically", f"{flow.automatic:,}"),
+        ("rejected", f"{flow.rejected:,}"),
+        ("median time in hand", median),
     ]
 
 
-def _paused_rails() -> list[Call]:
+def _rails(rails: list[RailHealth]) -> Table:
+    url = reverse("admin:payouts_payout_changelist")
+    rows = [
+        [
+            rail_words(one.rail),
+            console.badge("Paused", "bad") if one.is_paused else console.badge("Running", "good"),
+            _bounded(one.counts.get(State.QUEUED, 0), PAYOUTS_MAX),
+            f"{one.under_way:,}",
+            console.badge(f"{one.unknown:,}", "warn") if one.unknown else "0",
+        ]
+        for one in rails
+    ]
+    note = format_html('<a class="ap-link" href="{}?state__exact=queued">what waits</a>', url)
+    headers = ["Rail", "State", "Queued>", "At bank>", "Unknown>"]
+    return Table("Rails", headers, rows, note=note)
+
+
+def _paused(rails: list[RailHealth]) -> list[Call]:
+    url = reverse("admin:payouts_railstate_changelist")
     return [
-        Call(f"The rail {rail.rail} is paused by {rail.actor}: {rail.reason}", "bad")
-        for rail in RailState.objects.filter(is_paused=True).order_by("rail")
+        Call(
+            format_html(
+                'The rail <a class="ap-link" href="{}">{}</a> is paused by {}: {}',
+                url,
+                rail_words(one.rail),
+                console.actor(one.actor),
+                one.reason,
+            ),
+            "bad",
+        )
+        for one in rails
+        if one.is_paused
     ]
 
 
 def _latest_decisions() -> Table:
-    decisions = Decision.objects.select_related("payout").order_by("-position")[:LATEST]
+    decisions = (
+        Decision.objects.select_related("payout")
+        .defer("evidence", "before", "after", "payout__account_sealed", "payout__metadata")
+        .order_by("-position")[:LATEST]
+    )
     rows = [
         [
             console.when(decision.decided_at),
@@ -95,9 +165,13 @@ def _latest_decisions() -> Table:
             decision.payout.recipient_name,
             console.money(decision.payout.amount_minor, decision.payout.currency),
             console.toned(decision.payout.state, decision.payout.get_state_display(), PAYOUT_TONES),
-            decision.actor.partition(":")[2],
+            console.actor(decision.actor),
         ]
         for decision in decisions
     ]
     headers = ["Decided", "Receipt", "Decision", "Recipient", "Amount>", "Payout now", "By"]
     return Table("Latest decisions", headers, rows, empty="Nothing was decided yet.")
+
+
+def _bounded(count: int, most: int) -> str:
+    return f"{count:,}+" if count >= most else f"{count:,}"

@@ -52,7 +52,7 @@ def queue_context(request: HttpRequest, user: User) -> dict[str, Any]:
         "heading": "Cases",
         "wanted": wanted,
         "count": _count(found),
-        "rows": [_row(case) for case in found.cases],
+        "rows": [row_of(case) for case in found.cases],
         "is_closed_view": wanted.view in CLOSED_VIEWS,
         "tabs": [
             {
@@ -80,7 +80,8 @@ def queue_context(request: HttpRequest, user: User) -> dict[str, Any]:
     }
 
 
-def _row(case: Case) -> Row:
+def row_of(case: Case) -> Row:
+    """Return a case as one line; closed ones need their decisions prefetched."""
     payout = case.payout
     due = due_badge(case)
     decision = None if case.is_waiting else case.decision
