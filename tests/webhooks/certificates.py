@@ -2,6 +2,7 @@
 
 import ipaddress
 import ssl
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,11 @@ from cryptography.x509.oid import NameOID
 class Authority:
     """A certificate authority of one test; `root` is the file that trusts it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, name: str = "") -> None:
         self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named("Test Authority")
+        # Two authorities of one name would be taken for each other.
+        self._name = _named(name or f"Test Authority {uuid.uuid4().hex[:8]}")
         certificate = (
             _builder(self._name, self._name, self._key, datetime.now(UTC), days=10)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)

@@ -6,6 +6,7 @@ that each endpoint has a URL of its own: `/ok/shop-1`.
 """
 
 import asyncio
+import ssl
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -92,26 +93,30 @@ class Receiver:
             await asyncio.sleep(0.05)
 
 
-async def serve(receiver: Receiver, port: int = 0) -> web.ServerRunner:
-    """Listen on loopback and fill in `receiver.url`."""
+async def serve(
+    receiver: Receiver, port: int = 0, context: ssl.SSLContext | None = None
+) -> web.ServerRunner:
+    """Listen on loopback, with TLS where a context is given, and fill in `receiver.url`."""
     runner = web.ServerRunner(web.Server(receiver.handle, access_log=None))
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024)
+    site = web.TCPSite(runner, "127.0.0.1", port, backlog=1024, ssl_context=context)
     await site.start()
     host, bound = runner.addresses[0][:2]
-    receiver.url = f"http://{host}:{bound}"
+    receiver.url = f"https://localhost:{bound}" if context else f"http://{host}:{bound}"
     return runner
 
 
 class ReceiverThread:
     """Run a receiver beside the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.receiver = Receiver()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._runner = asyncio.run_coroutine_threadsafe(serve(self.receiver), self._loop).result(10)
+        self._runner = asyncio.run_coroutine_threadsafe(
+            serve(self.receiver, context=context), self._loop
+        ).result(30)
 
     def stop(self) -> None:
         """Close every connection and end the thread."""
