@@ -1,4 +1,4 @@
-"""Each kind of failure is told in words that say what to do, from real calls where they can fail."""
+"""Each kind of failure is told in words that say what to do, by real calls where they can fail."""
 
 import asyncio
 import socket
