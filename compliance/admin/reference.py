@@ -15,7 +15,7 @@ from compliance.models import Policy, ScreeningRun, Watchlist, WatchlistEntry
 from compliance.screening import live
 
 ENTRIES_SHOWN = 200
-VERDICT_TONES = {"clear": "good", "review": "warn"}
+VERDICT_TONES = {"clear": "good", "review": "warn", "block": "bad"}
 
 
 @admin.register(Policy)
@@ -40,13 +40,8 @@ class PolicyAdmin(ReadOnlyAdmin):
         """Return the rules in words."""
         is_live = live.live_number() == obj.number
         rows = [
-            [
-                code_words(rule["code"]),
-                rule["rule"].replace("_", " "),
-                rule["weight"],
-                _parameters(rule),
-            ]
-            for rule in obj.document["rules"]
+            [rule.title, str(rule.rule_class), rule.weight, f"Where {rule.words}"]
+            for rule in live.policy(obj.number).rules
         ]
         thresholds = obj.document["thresholds"]
         return {
@@ -61,29 +56,8 @@ class PolicyAdmin(ReadOnlyAdmin):
                 Fact("Held from score", thresholds["review_score"]),
                 Fact("Decided within", f"{thresholds['review_minutes']} min"),
             ],
-            "tables": [Table("Rules", ["Rule", "Kind", "Weight>", "Parameters"], rows)],
+            "tables": [Table("Rules", ["Rule", "About", "Weight>", "Condition"], rows)],
         }
-
-
-_PARAMETERS = {
-    "major": "limit",
-    "major_by_currency": "in other currencies",
-    "count": "payouts",
-    "similarity": "similarity in %",
-}
-
-
-def _parameters(rule: dict[str, Any]) -> str:
-    parts = []
-    for name, value in rule.get("parameters", {}).items():
-        if isinstance(value, dict):
-            shown = ", ".join(f"{key} {figure:,}" for key, figure in sorted(value.items()))
-        elif isinstance(value, list):
-            shown = ", ".join(value)
-        else:
-            shown = f"{value:,}"
-        parts.append(f"{_PARAMETERS.get(name, name.replace('_', ' '))}: {shown}")
-    return "; ".join(parts)
 
 
 @admin.register(Watchlist)

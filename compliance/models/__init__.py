@@ -4,6 +4,7 @@ must never change."""
 from compliance.models.audit import AuditHead, Verification
 from compliance.models.cases import Case, SavedFilter, ScreeningRun
 from compliance.models.decisions import BlindReview, Decision
+from compliance.models.gathered import FlowMark, PartnerFlow, RecipientSeen
 from compliance.models.policies import (
     AutoDay,
     AutoPolicy,
@@ -37,9 +38,12 @@ __all__ = [
     "BlindReview",
     "Case",
     "Decision",
+    "FlowMark",
+    "PartnerFlow",
     "Policy",
     "PolicyDraft",
     "PolicyStep",
+    "RecipientSeen",
     "Rescreen",
     "RescreenHit",
     "RuleSnooze",

@@ -1,6 +1,7 @@
 """What a rule may know of a payout at the moment it is screened."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 
 
@@ -20,69 +21,81 @@ class WatchHit(TypedDict):
     strength: NotRequired[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One payout's facts. Amounts are minor units of `currency`; windows are the 24 hours up to
-    this payout.
+# Windows of accounts and recipients look at so many payouts and no more: a hot account costs no
+# more than a busy one. A sum over a full window is a bound from below.
+WINDOW_CAP = 200
 
-    Counts and sums of a window leave this payout out; they leave failed and canceled payouts out
-    too, for they moved no money. `account_seen_count` stops at `ACCOUNT_WINDOW_CAP`: more than that
-    is more than any rule asks for.
-    """
-
-    payout_id: str
-    partner_id: str
-    amount_minor: int
-    currency: str
-    recipient_name: str
-    recipient_country: str
-    account_seen_count: int = 0
-    account_seen_minor: int = 0
-    is_first_to_account: bool = False
-    twin_id: str = ""
-    twin_batch_id: str = ""
-    partner_seen_count: int = 0
-    partner_seen_minor: int = 0
-    watch_hits: tuple[WatchHit, ...] = ()
-
-    def derived(self) -> dict[str, Any]:
-        """Return what the payout's own unchangeable columns do not say: all a run has to keep to be
-        replayed."""
-        kept: dict[str, Any] = {}
-        for name in _DERIVED:
-            value = getattr(self, name)
-            if value:
-                kept[name] = list(value) if name == "watch_hits" else value
-        return kept
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return every fact under its name."""
-        return {name: getattr(self, name) for name in (*_OWN, *_DERIVED)}
-
-
-ACCOUNT_WINDOW_CAP = 100
-_OWN = (
+# The payout's own columns, which never change; everything else a run keeps.
+OWN = (
     "payout_id",
     "partner_id",
     "amount_minor",
     "currency",
     "recipient_name",
     "recipient_country",
+    "account_type",
+    "account_bank",
+    "submitted_at",
 )
-_DERIVED = (
-    "account_seen_count",
-    "account_seen_minor",
-    "is_first_to_account",
-    "twin_id",
-    "twin_batch_id",
-    "partner_seen_count",
-    "partner_seen_minor",
-    "watch_hits",
-)
+# Names of the first runs. They left out what was nothing, and meant 24 hours by every window.
+_FIRST_NAMES = {
+    "account_seen_count": "account_count_24h",
+    "account_seen_minor": "account_sum_24h",
+    "partner_seen_count": "partner_count_24h",
+    "partner_seen_minor": "partner_sum_24h",
+    "twin_id": "twin_24h",
+    "twin_batch_id": "twin_batch_24h",
+}
 
 
-def thaw(own: dict[str, Any], derived: dict[str, Any]) -> Facts:
-    """Rebuild the facts of a stored run from the payout's columns and what the run kept."""
-    kept = dict(derived)
-    kept["watch_hits"] = tuple(kept.get("watch_hits", ()))
-    return Facts(**own, **kept)
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One payout's facts by name. Amounts are minor units of `currency`; a fact that is absent or
+    None is not known.
+
+    Counts and sums of a window leave this payout out; they leave failed and canceled payouts out
+    too, for they moved no money.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def payout_id(self) -> str:
+        """Return the payout's id, empty where the facts are invented."""
+        return str(self.values.get("payout_id", ""))
+
+    def derived(self) -> dict[str, Any]:
+        """Return what the payout's own unchangeable columns do not say: all a run has to keep to be
+        replayed. What is nothing is left out; what is not known stays, as null."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in self.values.items()
+            if (value or value is None) and name not in _OWN
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every fact under its name."""
+        return dict(self.values)
+
+    def changed(self, changes: Mapping[str, Any]) -> "Facts":
+        """Return these facts with some of them different."""
+        return Facts({**self.values, **changes})
+
+
+_OWN = frozenset(OWN)
+
+
+def thaw(
+    own: Mapping[str, Any],
+    derived: Mapping[str, Any],
+    gathered: Iterable[tuple[str, Any]] = (),
+) -> Facts:
+    """Rebuild the facts of a stored run from the payout's columns and what the run kept.
+
+    `gathered` are the facts its policy had asked for, with the value that is left out of a run
+    (`Needs.defaults()` of that policy). A fact neither kept nor asked for stays unknown.
+    """
+    values = {**dict(gathered), **own}
+    for name, value in derived.items():
+        values[_FIRST_NAMES.get(name, name)] = tuple(value) if isinstance(value, list) else value
+    return Facts(values)

@@ -1,27 +1,25 @@
-"""The rules a policy can be made of. Each factory checks its parameters once and returns a function
-over facts.
+"""The rules of the first document format: named functions with parameters.
 
-A rule answers None when it has nothing to say, else a `Hit`: what it found in words an officer
-reads, and the figures it compared. A rule never decides; the policy does.
+Policies of that format stay as they are and go on being replayed, so nothing here changes any
+more. New rules are conditions over facts (`compliance.rules.document`). A rule answers None when it
+has nothing to say, else a `Hit`; it never decides, the policy does.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from atlaspay.core.errors import AtlasError
 from atlaspay.core.money import display, exponent
-from compliance.rules.facts import ACCOUNT_WINDOW_CAP, Facts
+from compliance.rules.errors import PolicyError
+from compliance.rules.facts import Facts
 
-
-class PolicyError(AtlasError):
-    """A policy's text asks for something no rule offers; it cannot be published."""
+_FULL = 100  # the window those policies were written for
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """`words` is one sentence; `trace` holds the figures behind it, for replay and for the case
-    page."""
+    """`words` is one sentence or more; `trace` holds the figures behind it, for replay and for the
+    case page."""
 
     words: str
     trace: dict[str, Any] = field(default_factory=dict)
@@ -63,13 +61,13 @@ def amount_at_least(parameters: Parameters) -> Rule:
     limits = _Limits(parameters)
 
     def rule(facts: Facts) -> Hit | None:
-        limit = limits.minor(facts.currency)
-        if facts.amount_minor < limit:
+        amount, currency = facts.values["amount_minor"], facts.values["currency"]
+        limit = limits.minor(currency)
+        if amount < limit:
             return None
         return Hit(
-            f"{display(facts.amount_minor, facts.currency)} reaches the limit of"
-            f" {display(limit, facts.currency)}.",
-            {"amount_minor": facts.amount_minor, "limit_minor": limit},
+            f"{display(amount, currency)} reaches the limit of {display(limit, currency)}.",
+            {"amount_minor": amount, "limit_minor": limit},
         )
 
     return rule
@@ -82,11 +80,11 @@ def country_in(parameters: Parameters) -> Rule:
         raise PolicyError("parameter 'countries' must list two-letter country codes")
 
     def rule(facts: Facts) -> Hit | None:
-        if facts.recipient_country not in countries:
+        country = facts.values["recipient_country"]
+        if country not in countries:
             return None
         return Hit(
-            f"The recipient's country {facts.recipient_country} is on the policy's list.",
-            {"country": facts.recipient_country},
+            f"The recipient's country {country} is on the policy's list.", {"country": country}
         )
 
     return rule
@@ -96,22 +94,23 @@ def account_velocity(parameters: Parameters) -> Rule:
     """Hit where this payout takes one account over a count or a sum within 24 hours, this payout
     included."""
     most = _whole(parameters, "count")
-    if most >= ACCOUNT_WINDOW_CAP:
-        raise PolicyError(f"parameter 'count' must be below {ACCOUNT_WINDOW_CAP}")
+    if most >= _FULL:
+        raise PolicyError(f"parameter 'count' must be below {_FULL}")
     limits = _Limits(parameters)
 
     def rule(facts: Facts) -> Hit | None:
-        count = facts.account_seen_count + 1
-        total = facts.account_seen_minor + facts.amount_minor
-        limit = limits.minor(facts.currency)
+        seen = facts.values.get("account_count_24h", 0)
+        count, currency = seen + 1, facts.values["currency"]
+        total = facts.values.get("account_sum_24h", 0) + facts.values["amount_minor"]
+        limit = limits.minor(currency)
         # One large payout is the amount rule's subject; a sum needs at least two.
-        over_sum = total > limit and facts.account_seen_count > 0
+        over_sum = total > limit and seen > 0
         if count <= most and not over_sum:
             return None
-        more = "or more " if facts.account_seen_count >= ACCOUNT_WINDOW_CAP else ""
+        more = "or more " if seen >= _FULL else ""
         return Hit(
-            f"{count} {more}payouts with {display(total, facts.currency)} to this account within"
-            f" 24 hours (limits: {most} payouts, {display(limit, facts.currency)}).",
+            f"{count} {more}payouts with {display(total, currency)} to this account within"
+            f" 24 hours (limits: {most} payouts, {display(limit, currency)}).",
             {"count": count, "count_limit": most, "sum_minor": total, "sum_limit_minor": limit},
         )
 
@@ -124,14 +123,14 @@ def partner_velocity(parameters: Parameters) -> Rule:
     limits = _Limits(parameters)
 
     def rule(facts: Facts) -> Hit | None:
-        count = facts.partner_seen_count + 1
-        total = facts.partner_seen_minor + facts.amount_minor
-        limit = limits.minor(facts.currency)
+        count, currency = facts.values.get("partner_count_24h", 0) + 1, facts.values["currency"]
+        total = facts.values.get("partner_sum_24h", 0) + facts.values["amount_minor"]
+        limit = limits.minor(currency)
         if count <= most and total <= limit:
             return None
         return Hit(
-            f"The partner sent {count} payouts with {display(total, facts.currency)} within"
-            f" 24 hours (limits: {most} payouts, {display(limit, facts.currency)}).",
+            f"The partner sent {count} payouts with {display(total, currency)} within"
+            f" 24 hours (limits: {most} payouts, {display(limit, currency)}).",
             {"count": count, "count_limit": most, "sum_minor": total, "sum_limit_minor": limit},
         )
 
@@ -145,7 +144,9 @@ def watchlist_name(parameters: Parameters) -> Rule:
         raise PolicyError("parameter 'similarity' is a percentage")
 
     def rule(facts: Facts) -> Hit | None:
-        hits = [hit for hit in facts.watch_hits if hit["similarity"] >= least]
+        hits = [
+            hit for hit in facts.values.get("watch_hits", ()) if hit["similarity"] >= least
+        ]
         if not hits:
             return None
         best = max(hits, key=lambda hit: hit["similarity"])
@@ -165,12 +166,14 @@ def duplicate_elsewhere(parameters: Parameters) -> Rule:
     limits = _Limits(parameters)
 
     def rule(facts: Facts) -> Hit | None:
-        if not facts.twin_id or facts.amount_minor < limits.minor(facts.currency):
+        amount, currency = facts.values["amount_minor"], facts.values["currency"]
+        twin_id = facts.values.get("twin_24h", "")
+        if not twin_id or amount < limits.minor(currency):
             return None
         return Hit(
-            f"{display(facts.amount_minor, facts.currency)} to the same account is in another batch"
+            f"{display(amount, currency)} to the same account is in another batch"
             " of the last 24 hours already.",
-            {"twin_id": facts.twin_id, "twin_batch_id": facts.twin_batch_id},
+            {"twin_id": twin_id, "twin_batch_id": facts.values.get("twin_batch_24h", "")},
         )
 
     return rule

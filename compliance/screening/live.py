@@ -1,13 +1,20 @@
-"""The live policy and the indexed lists, kept per process and checked against the database by their
-numbers."""
+"""The live policy, those in shadow and the indexed lists, kept per process and checked against the
+database by their numbers."""
 
+import logging
 from dataclasses import dataclass
 from threading import Lock
 
+from django.db import connection
+
 from atlaspay.core.errors import UnavailableError
 from compliance.models import Policy, PolicyStep, Watchlist, WatchlistEntry
+from compliance.rules.broken import BrokenPolicy
+from compliance.rules.errors import PolicyError
 from compliance.rules.names import Listed, Matcher, NameMatcher
 from compliance.rules.policy import CompiledPolicy
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,15 @@ class Lists:
 _lock = Lock()
 _policies: dict[int, CompiledPolicy] = {}
 _lists: dict[str, Lists] = {}
+
+# A policy runs in shadow from `shadow` on until `shadow_end`; being published does not end it, but
+# the live one is never its own shadow.
+_SHADOWS = """
+SELECT policy_id FROM (
+    SELECT DISTINCT ON (policy_id) policy_id, kind FROM compliance_policystep
+    WHERE kind IN ('shadow', 'shadow_end', 'withdrawn') ORDER BY policy_id, id DESC
+) last WHERE kind = 'shadow' AND policy_id <> %s ORDER BY policy_id
+"""
 
 
 def live_policy() -> CompiledPolicy:
@@ -44,13 +60,28 @@ def live_number() -> int | None:
     )
 
 
+def shadow_policies(live: int) -> list[CompiledPolicy]:
+    """Return the policies that run in shadow beside the live one."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHADOWS, [live])
+        return [policy(number) for (number,) in cursor.fetchall()]
+
+
 def policy(number: int) -> CompiledPolicy:
     """Return one policy compiled; policies never change, so a compiled one is good for the life of
-    the process."""
+    the process.
+
+    Publishing compiles before; one that does not compile here all the same (an older version of
+    this program runs) flags every payout instead of stopping screening, and raises the alarm.
+    """
     with _lock:
         if number not in _policies:
             document = Policy.objects.values_list("document", flat=True).get(number=number)
-            _policies[number] = CompiledPolicy(number, document)
+            try:
+                _policies[number] = CompiledPolicy(number, document)
+            except PolicyError as error:
+                log.error("policy.broken", extra={"policy": number, "problems": error.problems})  # noqa: TRY400 - the problems say it all
+                _policies[number] = BrokenPolicy(number)
         return _policies[number]
 
 

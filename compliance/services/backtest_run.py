@@ -143,8 +143,7 @@ class _Run:
         return payouts_between(self._row.since, self._row.until)
 
     def _try(self, found: Sequence[Payout]) -> list[Tried]:
-        needs_partners = "partner_velocity" in self._tried.rule_names | self._live.rule_names
-        facts = gather(found, live.lists().matcher, with_partners=needs_partners)
+        facts = gather(found, self._tried.needs | self._live.needs, live.lists().matcher)
         became = outcomes([payout.id for payout in found])
         return [
             Tried(

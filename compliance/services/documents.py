@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from atlaspay.core.errors import FieldError, InvalidRequestError
-from compliance.rules.library import PolicyError
+from compliance.rules.errors import PolicyError
 from compliance.rules.policy import CompiledPolicy
 
 MAX_BYTES = 262_144
@@ -22,7 +22,10 @@ def compiled(document: Mapping[str, Any], number: int = 0) -> CompiledPolicy:
     except PolicyError as error:
         raise InvalidRequestError(
             "The policy does not compile.",
-            errors=[FieldError(pointer="", code="policy", detail=str(error))],
+            errors=[
+                FieldError(pointer=pointer, code="policy", detail=words)
+                for pointer, words in error.problems
+            ],
         ) from None
 
 

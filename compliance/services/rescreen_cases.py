@@ -13,7 +13,8 @@ from django.db import connection
 
 from atlaspay.core.ids import new_id
 from compliance.models import Case, RescreenHit, ScreeningRun
-from compliance.rules.policy import Assessment, Result
+from compliance.rules.policy import Assessment, Result, Verdict
+from compliance.rules.worth import urgency
 from compliance.screening import live
 from compliance.screening.gather import gather
 from payouts.machine import State
@@ -32,8 +33,10 @@ UPDATE compliance_case c SET
         FROM unnest(string_to_array(r.codes, ',')) WITH ORDINALITY AS u(code, place)
         WHERE NOT u.code = ANY(c.codes)),
     score = greatest(c.score, r.score), raised_at = clock_timestamp(),
-    auto = CASE c.auto WHEN 'eligible' THEN '' ELSE c.auto END
-FROM unnest(%s::text[], %s::text[], %s::int[]) AS r(payout_id, codes, score)
+    auto = CASE c.auto WHEN 'eligible' THEN '' ELSE c.auto END,
+    is_blocked = c.is_blocked OR r.is_blocked
+FROM unnest(%s::text[], %s::text[], %s::int[], %s::boolean[])
+    AS r(payout_id, codes, score, is_blocked)
 WHERE c.payout_id = r.payout_id AND c.state IN ('open', 'second')
 """
 _DUE = "SELECT t.now, t.now + %s * interval '1 minute' FROM (SELECT clock_timestamp() AS now) t"
@@ -109,11 +112,7 @@ def _assess(payout_ids: Sequence[str], new_entries: Collection[int]) -> list[Fou
     policy = live.live_policy()
     seen = _seen([payout.id for payout in payouts])
     found = []
-    facts = gather(
-        payouts,
-        live.lists().matcher,
-        with_partners="partner_velocity" in policy.rule_names,
-    )
+    facts = gather(payouts, policy.needs, live.lists().matcher)
     for payout, known in zip(payouts, facts, strict=True):
         assessment = policy.assess(known)
         new = [
@@ -143,11 +142,6 @@ def _seen(payout_ids: Sequence[str]) -> dict[str, set[int]]:
     return seen
 
 
-def _codes(found: Found) -> list[str]:
-    said = [each for each in found.assessment.findings if each["result"] != Result.NO_HIT]
-    return [each["code"] for each in sorted(said, key=lambda each: -each["weight"])]
-
-
 def _write_runs(found: Sequence[Found], policy_number: int) -> dict[str, ScreeningRun]:
     label = live.lists().label
     runs = [
@@ -155,7 +149,7 @@ def _write_runs(found: Sequence[Found], policy_number: int) -> dict[str, Screeni
             id=new_id("sr"),
             payout_id=each.payout.id,
             policy_id=policy_number,
-            verdict=ScreeningRun.Verdict.REVIEW,
+            verdict=str(each.assessment.verdict),
             occasion=ScreeningRun.Occasion.RESCREEN,
             score=min(each.assessment.score, _SCORE_MAX),
             facts=each.facts,
@@ -182,11 +176,13 @@ def _open_cases(found: Sequence[Found], runs: dict[str, ScreeningRun], review_mi
             partner_id=each.payout.partner_id,
             run=runs[each.payout.id],
             origin=Case.Origin.RESCREEN,
-            codes=_codes(each),
+            codes=each.assessment.codes,
+            is_blocked=each.assessment.verdict is Verdict.BLOCK,
             score=min(each.assessment.score, _SCORE_MAX),
             opened_at=opened_at,
             due_at=due_at,
-            rank_at=due_at,
+            rank_at=due_at
+            - (due_at - opened_at) * urgency(each.payout.amount_minor, each.payout.currency),
         )
         for each in found
     )
@@ -197,8 +193,9 @@ def _raise_cases(found: Sequence[Found]) -> None:
         return
     values: list[Any] = [
         [each.payout.id for each in found],
-        [",".join(_codes(each)) for each in found],
+        [",".join(each.assessment.codes) for each in found],
         [min(each.assessment.score, _SCORE_MAX) for each in found],
+        [each.assessment.verdict is Verdict.BLOCK for each in found],
     ]
     with connection.cursor() as cursor:
         cursor.execute(_RAISE, values)

@@ -6,21 +6,29 @@ payout itself.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 from django.db import connection
 
 from atlaspay.core.ids import new_id
-from compliance.models import ScreeningRun
-from compliance.rules.policy import Assessment, Result
-from compliance.screening import live
+from compliance.rules.facts import Facts
+from compliance.rules.policy import Assessment, CompiledPolicy, Result, Verdict
+from compliance.rules.worth import urgency
+from compliance.screening import flows, live
 from compliance.screening.gather import gather
+from compliance.screening.recipients import remember
+from compliance.screening.snoozes import snoozed_codes
+from compliance.services import shadow
 from payouts.models import Payout
-from payouts.services.decisions import Verdict, screen_waiting
+from payouts.services import decisions
 
 CHUNK = 1_000
+
+# What automatic approval makes of each flagged payout: a value of `Case.Auto` each, in order.
+Classify = Callable[[Sequence[Payout], Sequence[Assessment]], Sequence[str]]
 
 _RUNS = """
 INSERT INTO compliance_screeningrun
@@ -30,28 +38,35 @@ SELECT r.id, r.payout_id, %s, r.verdict, r.score, r.facts::jsonb, r.findings::js
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::smallint[], %s::text[], %s::text[])
     AS r(id, payout_id, verdict, score, facts, findings)
 """
+# Due after the policy's minutes; ranked nearer by a tenth of them for each digit of the amount.
 _CASES = """
 INSERT INTO compliance_case
-    (id, payout_id, partner_id, run_id, state, codes, score, opened_at, due_at, rank_at)
-SELECT c.id, c.payout_id, c.partner_id, c.run_id, 'open', string_to_array(c.codes, ','), c.score,
-    t.now, t.now + %s * interval '1 minute', t.now + %s * interval '1 minute'
-FROM (SELECT clock_timestamp() AS now) t,
-    unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[])
-    AS c(id, payout_id, partner_id, run_id, codes, score)
+    (id, payout_id, partner_id, run_id, state, is_blocked, auto, codes, score, opened_at, due_at,
+     rank_at)
+SELECT c.id, c.payout_id, c.partner_id, c.run_id, 'open', c.is_blocked, c.auto,
+    string_to_array(c.codes, ','), c.score, t.now, t.now + t.time_left,
+    t.now + t.time_left * (1 - c.urgency)
+FROM (SELECT clock_timestamp() AS now, %s * interval '1 minute' AS time_left) t,
+    unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[],
+        %s::boolean[], %s::text[], %s::float8[])
+    AS c(id, payout_id, partner_id, run_id, codes, score, is_blocked, auto, urgency)
 """
 _encode = msgspec.json.Encoder().encode
-_SCORE_MAX = 32_767
+SCORE_MAX = 32_767
 
 
-def screen_chunk(*, limit: int = CHUNK) -> int:
+def screen_chunk(*, limit: int = CHUNK, classify: Classify | None = None) -> int:
     """Screen up to `limit` waiting payouts in one transaction; return how many.
 
     Safe to repeat and to run in parallel.
     """
-    return screen_waiting(judge, limit=limit)
+    flows.keep_up()
+    return decisions.screen_waiting(partial(judge, classify=classify), limit=limit)
 
 
-def judge(payouts: Sequence[Payout]) -> list[Verdict]:
+def judge(
+    payouts: Sequence[Payout], *, classify: Classify | None = None
+) -> list[decisions.Verdict]:
     """Assess payouts against the live policy; keep the runs and cases.
 
     Call inside a transaction that locks the payouts. Raises UnavailableError without a policy.
@@ -61,52 +76,82 @@ def judge(payouts: Sequence[Payout]) -> list[Verdict]:
     started_ns = time.perf_counter_ns()
     policy = live.live_policy()
     lists = live.lists()
-    facts = gather(payouts, lists.matcher, with_partners="partner_velocity" in policy.rule_names)
-    assessments = [policy.assess(each) for each in facts]
-    run_ids = [new_id("sr") for _ in payouts]
+    remember(payouts)
+    facts = gather(payouts, policy.needs, lists.matcher)
+    assessments = assess(policy, facts)
     share_us = (time.perf_counter_ns() - started_ns) // 1_000 // len(payouts)
+    run_ids = [new_id("sr") for _ in payouts]
     runs: list[Any] = [
         policy.number,
         lists.label,
         share_us,
         run_ids,
         [payout.id for payout in payouts],
-        [
-            ScreeningRun.Verdict.CLEAR if each.is_clear else ScreeningRun.Verdict.REVIEW
-            for each in assessments
-        ],
-        [min(each.score, _SCORE_MAX) for each in assessments],
+        [str(each.verdict) for each in assessments],
+        [min(each.score, SCORE_MAX) for each in assessments],
         [_encode(each.derived()).decode() for each in facts],
         [_encode(each.findings).decode() if each.findings else "[]" for each in assessments],
     ]
     flagged = [index for index, each in enumerate(assessments) if not each.is_clear]
     with connection.cursor() as cursor:
         cursor.execute(_RUNS, runs)
-        if flagged:
-            cursor.execute(
-                _CASES,
-                [
-                    policy.review_minutes,
-                    policy.review_minutes,
-                    [new_id("cs") for _ in flagged],
-                    [payouts[index].id for index in flagged],
-                    [payouts[index].partner_id for index in flagged],
-                    [run_ids[index] for index in flagged],
-                    [",".join(_heaviest_first(assessments[index])) for index in flagged],
-                    [min(assessments[index].score, _SCORE_MAX) for index in flagged],
-                ],
-            )
+    if flagged:
+        _open_cases(
+            policy.review_minutes,
+            [payouts[index] for index in flagged],
+            [assessments[index] for index in flagged],
+            [run_ids[index] for index in flagged],
+            classify,
+        )
+    shadow.run(payouts, facts, assessments, run_ids, policy, lists.matcher)
     return [
-        Verdict(payout.id, each.is_clear, _summary(policy.number, each))
+        decisions.Verdict(payout.id, each.is_clear, _summary(policy.number, each))
         for payout, each in zip(payouts, assessments, strict=True)
     ]
 
 
-def _heaviest_first(assessment: Assessment) -> list[str]:
-    said = [finding for finding in assessment.findings if finding["result"] != Result.NO_HIT]
-    return [finding["code"] for finding in sorted(said, key=lambda finding: -finding["weight"])]
+def assess(policy: CompiledPolicy, facts: Sequence[Facts]) -> list[Assessment]:
+    """Assess each payout's facts with the snoozes of its partner in force; a snooze that silenced
+    a hit becomes one of the facts."""
+    snoozed = snoozed_codes(str(each.values["partner_id"]) for each in facts)
+    if not snoozed:
+        return [policy.assess(each) for each in facts]
+    made = []
+    for each in facts:
+        each.values["snoozed"] = snoozed.get(str(each.values["partner_id"]), ())
+        assessment = policy.assess(each)
+        if not any(finding["result"] == Result.SNOOZED for finding in assessment.findings):
+            each.values["snoozed"] = ()
+        made.append(assessment)
+    return made
+
+
+def _open_cases(
+    review_minutes: int,
+    payouts: Sequence[Payout],
+    assessments: Sequence[Assessment],
+    run_ids: Sequence[str],
+    classify: Classify | None,
+) -> None:
+    auto = classify(payouts, assessments) if classify else [""] * len(payouts)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _CASES,
+            [
+                review_minutes,
+                [new_id("cs") for _ in payouts],
+                [payout.id for payout in payouts],
+                [payout.partner_id for payout in payouts],
+                list(run_ids),
+                [",".join(each.codes) for each in assessments],
+                [min(each.score, SCORE_MAX) for each in assessments],
+                [each.verdict is Verdict.BLOCK for each in assessments],
+                list(auto),
+                [urgency(payout.amount_minor, payout.currency) for payout in payouts],
+            ],
+        )
 
 
 def _summary(number: int, assessment: Assessment) -> str:
-    codes = _heaviest_first(assessment)
+    codes = assessment.codes
     return f"policy {number}: {', '.join(codes) if codes else 'clear'}"

@@ -26,12 +26,7 @@ LAPSED = "system:compliance.snooze"
 
 def snoozable_codes() -> list[str]:
     """Return the codes of the live policy's rules that may be snoozed."""
-    return [rule.code for rule in live.live_policy().rules if not is_sanctions(rule.rule_name)]
-
-
-def is_sanctions(rule_name: str) -> bool:
-    """Say whether a rule of the first format looks for listed names."""
-    return rule_name == "watchlist_name"
+    return [rule.code for rule in live.live_policy().rules if rule.can_be_snoozed]
 
 
 def create_snooze(
@@ -119,8 +114,8 @@ def _check(partner_id: str, rule_code: str, until: datetime, comment: str) -> Pa
     if rule_code not in rules:
         detail = "The live policy has no such rule."
         errors.append(FieldError(pointer="/rule_code", code="unknown", detail=detail))
-    elif is_sanctions(rules[rule_code].rule_name):
-        detail = "A sanctions rule is never snoozed."
+    elif not rules[rule_code].can_be_snoozed:
+        detail = "A rule about sanctions, or one that blocks, is never snoozed."
         errors.append(FieldError(pointer="/rule_code", code="sanctions", detail=detail))
     left = until - clock.now()
     if not timedelta(0) < left <= LONGEST:

@@ -1,21 +1,21 @@
 """Each rule at, above and below its limit; the policy over them."""
 
-from dataclasses import replace
-
 import pytest
 
+from compliance.rules.errors import PolicyError
 from compliance.rules.facts import Facts, thaw
-from compliance.rules.library import RULES, PolicyError
+from compliance.rules.library import RULES
 from compliance.rules.policy import CompiledPolicy
 
-FACTS = Facts(
-    payout_id="po_1",
-    partner_id="pt_1",
-    amount_minor=10_000,
-    currency="EUR",
-    recipient_name="Anna Jansen",
-    recipient_country="NL",
-)
+OWN = {
+    "payout_id": "po_1",
+    "partner_id": "pt_1",
+    "amount_minor": 10_000,
+    "currency": "EUR",
+    "recipient_name": "Anna Jansen",
+    "recipient_country": "NL",
+}
+FACTS = Facts(OWN)
 HIT = {
     "list": "synthetic",
     "entry_id": 7,
@@ -26,7 +26,7 @@ HIT = {
 
 
 def words(rule: str, parameters: dict, **facts: object) -> str:
-    hit = RULES[rule](parameters)(replace(FACTS, **facts))
+    hit = RULES[rule](parameters)(FACTS.changed(facts))
     return hit.words if hit else ""
 
 
@@ -47,14 +47,14 @@ def test_amount_counts_in_the_currency_own_minor_units() -> None:
 def test_velocity_counts_the_payout_itself() -> None:
     limits = {"count": 25, "major": 50_000}
 
-    assert words("account_velocity", limits, account_seen_count=24) == ""
-    assert words("account_velocity", limits, account_seen_count=25, account_seen_minor=250_000) == (
+    assert words("account_velocity", limits, account_count_24h=24) == ""
+    assert words("account_velocity", limits, account_count_24h=25, account_sum_24h=250_000) == (
         "26 payouts with 2,600.00 EUR to this account within 24 hours"
         " (limits: 25 payouts, 50,000.00 EUR)."
     )
-    sums = {"account_seen_count": 1, "account_seen_minor": 4_990_000}
+    sums = {"account_count_24h": 1, "account_sum_24h": 4_990_000}
     assert words("account_velocity", limits, **sums) == ""
-    sums["account_seen_minor"] = 4_990_001
+    sums["account_sum_24h"] = 4_990_001
     assert words("account_velocity", limits, **sums) != ""
 
 
@@ -70,12 +70,12 @@ def test_country_watchlist_duplicate_and_partner() -> None:
     assert words("watchlist_name", {"similarity": 94}, watch_hits=(HIT,)) == (
         "The name resembles “Viktor Drazhenko” (94 %) on the list “synthetic”."
     )
-    twin = {"twin_id": "po_2", "twin_batch_id": "bt_2"}
+    twin = {"twin_24h": "po_2", "twin_batch_24h": "bt_2"}
     assert words("duplicate_elsewhere", {"major": 500}, amount_minor=49_999, **twin) == ""
     assert words("duplicate_elsewhere", {"major": 500}, amount_minor=50_000, **twin) == (
         "500.00 EUR to the same account is in another batch of the last 24 hours already."
     )
-    busy = {"partner_seen_count": 10, "partner_seen_minor": 1_000}
+    busy = {"partner_count_24h": 10, "partner_sum_24h": 1_000}
     assert words("partner_velocity", {"count": 11, "major": 110}, **busy) == ""
     assert words("partner_velocity", {"count": 10, "major": 1_000}, **busy) != ""
 
@@ -135,19 +135,19 @@ def test_a_policy_says_what_each_rule_said() -> None:
 
 
 def test_below_the_review_score_a_hit_is_kept_but_does_not_hold() -> None:
-    assessed = policy(COUNTRY).assess(replace(FACTS, recipient_country="RU"))
+    assessed = policy(COUNTRY).assess(FACTS.changed({"recipient_country": "RU"}))
 
     assert (assessed.is_clear, assessed.score, assessed.codes) == (True, 10, ["country"])
 
 
 def test_nothing_found_keeps_nothing() -> None:
-    assessed = policy(AMOUNT).assess(replace(FACTS, amount_minor=1))
+    assessed = policy(AMOUNT).assess(FACTS.changed({"amount_minor": 1}))
 
     assert (assessed.is_clear, assessed.score, assessed.findings) == (True, 0, ())
 
 
 def test_a_rule_that_errs_holds_the_payout() -> None:
-    assessed = policy(COUNTRY, AMOUNT, review_score=1000).assess(replace(FACTS, currency="XXX"))
+    assessed = policy(COUNTRY, AMOUNT, review_score=1000).assess(FACTS.changed({"currency": "XXX"}))
 
     assert assessed.is_clear is False
     assert [(each["code"], each["result"]) for each in assessed.findings] == [
@@ -174,13 +174,34 @@ def test_a_policy_that_makes_no_sense_is_refused(rules: tuple) -> None:
         policy(*rules)
 
 
+def test_a_rule_of_the_first_format_reads_as_a_condition() -> None:
+    compiled = policy(AMOUNT, COUNTRY)
+
+    assert [rule.words for rule in compiled.rules] == [
+        "the amount is at least 100",
+        "the recipient's country is one of RU",
+    ]
+    assert [str(rule.rule_class) for rule in compiled.rules] == ["amount", "country"]
+    assert compiled.four_eyes_minor("EUR") is None
+
+
 def test_facts_thaw_as_they_were() -> None:
-    facts = replace(FACTS, account_seen_count=3, account_seen_minor=500, watch_hits=(HIT,))
-    own = {name: getattr(facts, name) for name in Facts.__slots__[:6]}
+    facts = FACTS.changed({"account_count_24h": 3, "account_sum_24h": 500, "watch_hits": (HIT,)})
 
     assert facts.derived() == {
-        "account_seen_count": 3,
-        "account_seen_minor": 500,
+        "account_count_24h": 3,
+        "account_sum_24h": 500,
         "watch_hits": [HIT],
     }
-    assert thaw(own, facts.derived()) == facts
+    assert thaw(OWN, facts.derived()) == facts
+
+
+def test_facts_of_the_first_runs_thaw_under_their_new_names() -> None:
+    kept = {"account_seen_count": 3, "account_seen_minor": 500, "twin_id": "po_2"}
+
+    assert thaw(OWN, kept).values == {
+        **OWN,
+        "account_count_24h": 3,
+        "account_sum_24h": 500,
+        "twin_24h": "po_2",
+    }

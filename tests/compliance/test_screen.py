@@ -8,14 +8,21 @@ from django.db.utils import DatabaseError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from compliance.models import Case, ScreeningRun, Watchlist, WatchlistEntry, WatchlistParty
-from compliance.rules.facts import thaw
+from compliance.models import (
+    Case,
+    PolicyStep,
+    ScreeningRun,
+    Watchlist,
+    WatchlistEntry,
+    WatchlistParty,
+)
 from compliance.screening import live
+from compliance.screening.replay import replay
 from compliance.services.screen import screen_chunk
 from compliance.tasks import screen
 from payouts.models import Payout
 from payouts.services import decisions
-from tests.compliance.factories import LISTED, flagged_payout, open_case, publish
+from tests.compliance.factories import LISTED, flagged_payout, publish
 from tests.payouts.factories import funded_partner, make_payouts
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +42,7 @@ def test_a_clear_payout_goes_on_with_a_slim_run() -> None:
     payout = Payout.objects.get(id=payout.id)
     run = ScreeningRun.objects.get()
     assert (payout.state, payout.stage) == ("queued", "ready")
-    assert (run.payout_id, run.verdict, run.policy_id, run.score) == (payout.id, "clear", 1, 0)
+    assert (run.payout_id, run.verdict, run.policy_id, run.score) == (payout.id, "clear", 2, 0)
     assert (run.facts, run.findings) == ({"is_first_to_account": True}, [])
     assert run.lists == "synthetic@1"
     assert Case.objects.count() == 0
@@ -47,16 +54,27 @@ def test_a_flagged_payout_is_held_with_its_case() -> None:
 
     case = Case.objects.get()
     assert (payout.state, payout.stage) == ("in_review", "review")
-    assert case.codes == ["watchlist", "country", "amount_over_limit"]
-    assert (case.state, case.score, case.payout_id) == ("open", 170, payout.id)
+    assert case.codes == [
+        "listed_and_sanctioned",
+        "watchlist",
+        "country",
+        "amount_over_limit",
+        "new_account_new_partner",
+    ]
+    assert (case.state, case.score, case.payout_id) == ("open", 290, payout.id)
     assert case.due_at - case.opened_at == timedelta(minutes=30)
-    assert case.run.verdict == "review"
+    # 10,000 EUR have five digits: four tenths of the half hour nearer.
+    assert case.due_at - case.rank_at == timedelta(minutes=12)
+    assert (case.run.verdict, case.is_blocked, case.auto) == ("block", True, "")
     assert [(each["code"], each["result"]) for each in case.run.findings] == [
         ("amount_over_limit", "hit"),
         ("country", "hit"),
         ("watchlist", "hit"),
+        ("listed_and_sanctioned", "hit"),
+        ("new_account_new_partner", "hit"),
         ("account_velocity", "no_hit"),
         ("duplicate", "no_hit"),
+        ("destination_changed", "no_hit"),
     ]
     assert case.history.count() == 1
 
@@ -70,13 +88,15 @@ def test_the_26th_payout_to_one_account_is_held_and_none_before() -> None:
 
 
 def test_a_hot_account_is_counted_only_so_far() -> None:
-    payouts = make_payouts(funded_partner(), [100] * 130, account_index=SAME)
+    payouts = make_payouts(funded_partner(), [100] * 230, account_index=SAME)
 
     screen_chunk()
 
     case = Case.objects.get(payout=payouts[-1])
-    assert case.run.facts["account_seen_count"] == 100
-    assert case.run.findings[0]["words"].startswith("101 or more payouts with 101.00 EUR")
+    assert case.run.facts["account_count_24h"] == 200
+    assert case.run.findings[0]["words"] == (
+        "201 or more payouts to this account within 24 hours (limit: above 25)."
+    )
 
 
 def test_a_sum_counts_its_own_currency_and_what_moved_money() -> None:
@@ -119,7 +139,12 @@ def test_the_same_payment_in_another_batch_is_held_with_its_twin() -> None:
 
     assert codes_by_position([first, small, second, strange]) == [[], [], ["duplicate"], []]
     finding = Case.objects.get().run.findings[0]
-    assert finding["trace"] == {"twin_id": first.id, "twin_batch_id": first.batch_id}
+    assert finding["trace"]["twin_id"] == first.id
+    assert finding["trace"]["twin_batch_id"] == first.batch_id
+    assert finding["words"] == (
+        "500.00 EUR to the same account is in another batch of the last 24 hours already."
+        " 500.00 EUR reaches the limit of 500.00 EUR."
+    )
 
 
 def test_twice_in_one_batch_is_no_duplicate() -> None:
@@ -130,24 +155,35 @@ def test_twice_in_one_batch_is_no_duplicate() -> None:
     assert codes_by_position(payouts) == [[], []]
 
 
-def test_a_run_replays_to_the_same_verdict() -> None:
-    case = open_case()
-    run, payout = case.run, case.payout
-    own = {
-        name: getattr(payout, name)
-        for name in (
-            "partner_id",
-            "amount_minor",
-            "currency",
-            "recipient_name",
-            "recipient_country",
-        )
-    }
+@pytest.mark.parametrize("amount_minor", [100, 25_000, 99_000_000])
+def test_a_run_replays_to_the_same_verdict(amount_minor: int) -> None:
+    partner = funded_partner(10**10)
+    make_payouts(partner, [amount_minor] * 3, account_index=SAME, recipient_name=LISTED)
+    make_payouts(partner, [amount_minor], account_index=SAME, recipient_country="RU")
+    screen_chunk()
 
-    again = live.policy(run.policy_id).assess(thaw({"payout_id": payout.id, **own}, run.facts))
+    for run in ScreeningRun.objects.select_related("payout"):
+        again = replay(run)
+        assert (str(again.verdict), again.score) == (run.verdict, run.score)
+        assert list(again.findings) == run.findings
 
-    assert again.is_clear is False
-    assert list(again.findings) == run.findings
+
+def test_a_run_of_the_first_policy_replays_to_the_same_words() -> None:
+    PolicyStep.objects.create(policy_id=1, kind="published", actor="user:b")
+    partner = funded_partner(10**10)
+    make_payouts(partner, [1_500_000] * 4, account_index=SAME, recipient_name=LISTED)
+    make_payouts(partner, [1_500_000], account_index=SAME, recipient_country="RU")
+    screen_chunk()
+
+    runs = ScreeningRun.objects.select_related("payout").order_by("id")
+    assert [(run.policy_id, run.verdict) for run in runs] == [(1, "review")] * 5
+    for run in runs:
+        assert list(replay(run).findings) == run.findings
+    last = {each["code"]: each["words"] for each in runs[4].findings}
+    assert last["account_velocity"] == (
+        "5 payouts with 75,000.00 EUR to this account within 24 hours"
+        " (limits: 25 payouts, 50,000.00 EUR)."
+    )
 
 
 def test_a_changed_list_is_indexed_anew() -> None:
@@ -170,7 +206,7 @@ def test_the_policy_published_last_is_the_live_one() -> None:
     payout = flagged_payout(100, recipient_name="Anna Jansen")
 
     assert Case.objects.get(payout=payout).codes == ["any"]
-    assert ScreeningRun.objects.get().policy_id == 2
+    assert ScreeningRun.objects.get().policy_id == 3
 
 
 def test_a_thousand_payouts_cost_as_many_statements_as_one() -> None:

@@ -1,0 +1,210 @@
+"""What a partner submits, counted in minutes and hours, so that a window of ninety days costs some
+hundred rows however busy the partner is.
+
+`close_minutes` counts what is past; `partner_facts` reads the hours and minutes of a window and
+counts only what came since.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from atlaspay.core.ids import encode
+from atlaspay.core.sets import array
+from compliance.rules.needs import Needs
+from compliance.rules.windows import text_of
+from compliance.screening import live
+from compliance.screening.accounts import MOVED
+from payouts.models import Payout
+
+# A minute is counted once no intake that began in it can still be open.
+SETTLE_S = 60
+EVERY_S = 15.0
+STEP = timedelta(days=1)
+# Ids are made by the clock of a web server within this of the time the database set.
+ID_SLACK = timedelta(minutes=1)
+
+_CLOSE = f"""
+WITH counted AS (
+    SELECT partner_id, currency, date_trunc('minute', submitted_at) AS minute, count(*) AS count,
+        sum(amount_minor)::bigint AS total_minor
+    FROM payouts_payout
+    WHERE id >= %s AND submitted_at >= %s AND submitted_at < %s AND {MOVED}
+    GROUP BY 1, 2, 3
+), minutes AS (
+    INSERT INTO compliance_partnerflow
+        (partner_id, currency, span_minutes, starts_at, count, total_minor)
+    SELECT partner_id, currency, 1, minute, count, total_minor FROM counted
+)
+INSERT INTO compliance_partnerflow AS f
+    (partner_id, currency, span_minutes, starts_at, count, total_minor)
+SELECT partner_id, currency, 60, date_trunc('hour', minute), sum(count), sum(total_minor)
+FROM counted GROUP BY 1, 2, 4
+ORDER BY 1, 2, 4
+ON CONFLICT (partner_id, currency, span_minutes, starts_at) DO UPDATE
+SET count = f.count + excluded.count, total_minor = f.total_minor + excluded.total_minor
+"""  # noqa: S608
+
+# The payouts of a minute that stand before one: what the counted minutes do not say.
+_WITHIN = f"""
+SELECT w.id, w.seen, w.total
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
+    AS k(partner_id, currency, minute, since_id, until_id)
+CROSS JOIN LATERAL (
+    SELECT q.id, count(*) FILTER (WHERE q.{MOVED}) OVER earlier AS seen,
+        coalesce(sum(q.amount_minor) FILTER (WHERE q.{MOVED}) OVER earlier, 0)::bigint AS total
+    FROM payouts_payout q
+    WHERE q.partner_id = k.partner_id AND q.currency = k.currency
+        AND q.id >= k.since_id AND q.id < k.until_id
+        AND q.submitted_at >= k.minute AND q.submitted_at < k.minute + interval '1 minute'
+    WINDOW earlier AS
+        (ORDER BY q.submitted_at, q.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+) w
+WHERE w.id = ANY(%s)
+"""  # noqa: S608
+_MINUTE = timedelta(minutes=1)
+_next_s = 0.0
+
+
+def keep_up() -> None:
+    """Count what is over, if a policy in use looks at partners and it was not done for a while.
+
+    Call outside any transaction that must not wait; one step of at most a day, so that catching up
+    with a long past is spread over many calls.
+    """
+    global _next_s
+    if time.monotonic() < _next_s:
+        return
+    number = live.live_number()
+    if number is None:
+        return
+    used = [live.policy(number), *live.shadow_policies(number)]
+    if not any(policy.needs.partner_windows for policy in used) or not close_minutes():
+        _next_s = time.monotonic() + EVERY_S
+
+
+def close_minutes() -> bool:
+    """Count the minutes that are over, a day's worth at most; say whether anything was counted.
+
+    One worker at a time, others go on without. Each call is one transaction; safe to repeat.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('compliance_partnerflow'), 1)")
+        if not cursor.fetchone()[0]:
+            return False
+        cursor.execute(
+            """SELECT coalesce(m.closed_until, date_trunc('minute', o.submitted_at)),
+                date_trunc('minute', clock_timestamp() - %s * interval '1 second')
+            FROM (SELECT max(closed_until) AS closed_until FROM compliance_flowmark) m
+            LEFT JOIN LATERAL (SELECT submitted_at FROM payouts_payout ORDER BY id LIMIT 1) o
+                ON true""",
+            [SETTLE_S],
+        )
+        since, until = cursor.fetchone()
+        if since is None or since >= until:
+            return False
+        until = min(until, since + STEP)
+        cursor.execute(_CLOSE, [id_floor(since), since, until])
+        cursor.execute(
+            """INSERT INTO compliance_flowmark (id, closed_until) VALUES (1, %s)
+            ON CONFLICT (id) DO UPDATE SET closed_until = excluded.closed_until""",
+            [until],
+        )
+        return True
+
+
+def id_floor(at: datetime) -> str:
+    """Return a payout id below all that were submitted since `at`."""
+    return _id_at(at - ID_SLACK)
+
+
+def id_ceiling(at: datetime) -> str:
+    """Return a payout id above all that were submitted before `at`."""
+    return _id_at(at + ID_SLACK)
+
+
+def _id_at(at: datetime) -> str:
+    ms = int(at.timestamp() * 1000)
+    return f"po_{encode(max(ms, 0) << 80)}"
+
+
+def partner_facts(
+    payouts: Sequence[Payout], needs: Needs
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each payout's id with its partner's windows in its currency, as of when it was
+    submitted; windows begin with a whole minute. Three statements.
+    """
+    windows = sorted(needs.partner_windows)
+    if not windows or not payouts:
+        return
+    keys = sorted(
+        {(payout.partner_id, payout.currency, _minute(payout.submitted_at)) for payout in payouts}
+    )
+    columns = [array(list(column)) for column in zip(*keys, strict=True)]
+    since_ids = array([id_floor(minute) for *_, minute in keys])
+    until_ids = array([id_ceiling(minute + _MINUTE) for *_, minute in keys])
+    with connection.cursor() as cursor:
+        ids = [payout.id for payout in payouts]
+        cursor.execute(_WITHIN, [*columns, since_ids, until_ids, ids])
+        within = {row[0]: row[1:] for row in cursor.fetchall()}
+        cursor.execute("SELECT max(closed_until) FROM compliance_flowmark")
+        mark = cursor.fetchone()[0] or datetime(1970, 1, 1, tzinfo=UTC)
+        cursor.execute(_base_sql(windows), [*columns, mark, id_floor(mark)])
+        base = {row[:3]: row[3:] for row in cursor.fetchall()}
+    for payout in payouts:
+        found = base[(payout.partner_id, payout.currency, _minute(payout.submitted_at))]
+        seen, total = within.get(payout.id, (0, 0))
+        facts: dict[str, Any] = {}
+        for index, hours in enumerate(windows):
+            facts[f"partner_count_{text_of(hours)}"] = found[2 * index] + seen
+            facts[f"partner_sum_{text_of(hours)}"] = int(found[2 * index + 1]) + total
+        yield payout.id, facts
+
+
+def _minute(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _base_sql(windows: Sequence[int]) -> str:
+    """Return the statement for what came in whole minutes before, per window: hours that lie whole
+    inside, minutes at both ends, and what is not counted yet."""
+    sums = "".join(f", w{hours}.count, w{hours}.total" for hours in windows)
+    joins = "".join(_window_sql(hours) for hours in windows)
+    return f"""
+    SELECT k.partner_id, k.currency, k.minute{sums}
+    FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS k(partner_id, currency, minute)
+    CROSS JOIN (SELECT %s::timestamptz AS at, %s AS since_id) c
+    {joins}"""  # noqa: S608
+
+
+def _window_sql(hours: int) -> str:
+    since = f"k.minute - interval '{hours} hours'"
+    until = "least(k.minute, c.at)"
+    first_hour = f"least(date_trunc('hour', {since} + interval '59 minutes 59 seconds'), {until})"
+    last_hour = f"greatest(date_trunc('hour', {until}), {first_hour})"
+    mine = "partner_id = k.partner_id AND currency = k.currency"
+    return f"""
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(part.count), 0)::bigint AS count,
+            coalesce(sum(part.total_minor), 0)::bigint AS total
+        FROM (
+            SELECT count, total_minor FROM compliance_partnerflow
+            WHERE {mine} AND span_minutes = 60
+                AND starts_at >= {first_hour} AND starts_at < {last_hour}
+            UNION ALL
+            SELECT count, total_minor FROM compliance_partnerflow
+            WHERE {mine} AND span_minutes = 1
+                AND starts_at >= {since} AND starts_at < {first_hour}
+            UNION ALL
+            SELECT count, total_minor FROM compliance_partnerflow
+            WHERE {mine} AND span_minutes = 1
+                AND starts_at >= greatest({last_hour}, {since}) AND starts_at < {until}
+            UNION ALL
+            SELECT count(*), sum(amount_minor) FROM payouts_payout
+            WHERE {mine} AND submitted_at >= greatest(c.at, {since}) AND submitted_at < k.minute
+                AND c.at < k.minute AND id >= c.since_id AND {MOVED}
+        ) part
+    ) w{hours}"""  # noqa: S608
