@@ -14,7 +14,7 @@ ifneq ($(shell cat $(STAMP)),$(CURDIR))
 endif
 endif
 
-.PHONY: help run demo test bench bench-full lint format types arch check lock stop clean
+.PHONY: help run demo test bench bench-full bench-names lint format types arch check lock stop clean
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ bench: $(STAMP) ## the benchmarks, within five minutes; one JSON object as the l
 
 bench-full: $(STAMP) ## the long benchmarks too
 	@exec $(PY) -m bench --full $(ARGS)
+
+bench-names: $(STAMP) ## how well and how fast names are matched, where the lists are at hand
+	@exec $(PY) -m bench.names
 
 lint: $(STAMP) ## ruff
 	@$(PY) -m ruff check .

@@ -150,7 +150,7 @@ def speed(names: Sequence[Listed]) -> dict[str, Any]:
         ("other_scripts", scripts),
     ):
         matcher = NameMatcher(names)
-        seconds, hits = _timed(matcher.hits, asked)
+        seconds, hits = timed(matcher.hits, asked)
         found[what] = {
             "per_s": round(len(asked) / sum(seconds)),
             "p99_ms": round((percentile(seconds, 0.99) or 0) * 1000, 2),
@@ -160,7 +160,8 @@ def speed(names: Sequence[Listed]) -> dict[str, Any]:
     return found
 
 
-def _timed(ask: Callable[[str], Sequence[Any]], asked: Sequence[str]) -> tuple[list[float], int]:
+def timed(ask: Callable[[str], Sequence[Any]], asked: Sequence[str]) -> tuple[list[float], int]:
+    """Return the processor time of each question in seconds, and how many had a hit."""
     seconds, hits = [], 0
     for name in asked:
         start = time.process_time()

@@ -197,11 +197,12 @@ def _latin_keys(word: Word) -> set[str]:
 
 
 def _slip_keys(name: Name) -> set[str]:
-    """Return the keys of a whole name with a word so short that one slip makes it another word."""
+    """Return the keys of a whole name: how it runs without spaces, with a letter left out where a
+    word is so short that one slip makes it another word."""
     shortest = min((len(word.latin) for word in name.words if word.tag in OWN), default=9)
-    if not name.line or shortest > _SHORT:
-        return set()
-    return _thinned(name.line.replace(" ", ""), 6)
+    if not name.run or shortest > _SHORT:
+        return {name.run} if name.run else set()
+    return _thinned(name.run, 6)
 
 
 def _exact_keys(word: Word) -> set[str]:

@@ -118,6 +118,7 @@ _FOLDED = {
 }
 _FIRST = {"x": "s", "q": "k", "j": "j", "y": "i"}
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7]")
+_CLOSED = re.compile("(?<!n)[gdb]$")  # how a Hangul syllable ends is k, t or p to the ear
 _DOUBLED = re.compile(r"(.)\1+")
 _SKELETAL = re.compile("sch|tch|sz|cz|sh|kh|gh|th|dh|ch|zh|ph|ck|ou(?=[aeiou])|x|[a-z]")
 _CONSONANT = {
@@ -170,7 +171,13 @@ def latin(word: str) -> str:
     # Only the accents of European scripts go: those of kana and Indic vowels are sounds.
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     text = unicodedata.normalize("NFC", plain).translate(_CYRILLIC)
+    if "\uac00" <= text[:1] <= "\ud7af":
+        text = "".join(_CLOSED.sub(_stopped, anyascii(letter)) for letter in text)
     return "".join(letter for letter in anyascii(text).casefold() if letter.isalnum())
+
+
+def _stopped(found: re.Match[str]) -> str:
+    return {"g": "k", "d": "t", "b": "p"}[found.group()]
 
 
 @lru_cache(maxsize=65_536)

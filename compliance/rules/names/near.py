@@ -14,6 +14,7 @@ _CLOSE = {
     for pairs, cost in (
         (("kq", "Zz", "ZD", "dZ", "fv", "bv", "vw", "ae"), 0.1),
         (("tT", "Ts", "dD", "Dz", "xh", "xk", "pb", "pf", "cS", "Jz", "Jj", "qg", "hT"), 0.2),
+        (("mn",), 0.5),
         (("gj", "gk", "cj", "gx", "sz", "Ss", "he", "ay", "aw", "sc", "lr", "td"), 0.35),
     )
     for pair in pairs

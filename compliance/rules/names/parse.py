@@ -17,6 +17,7 @@ _ABD = re.compile("(?:abd|abad)(?:[aeou]+[lrsnzdt](?=[lrsnzdt])|[aeou]+l)?(?=.{3
 _DIN = re.compile("(.{3,}?)(?:[aeiou]+[ld]|[aeiou]+)?d(?:d)?(?:i|ee|ie)n$")
 _LLAH = re.compile("(.{2,}?)(?:[aeou]+)llah?$")
 _ROMAN = re.compile("(?=[ivxl])(?:x{0,3}|xl)(?:ix|iv|v?i{0,3})")
+_NUMERALS = frozenset({"ii", "iii", "iv", "vii", "viii", "ix"})  # the end of no name but these
 _ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50}
 _PATRONYMIC = re.compile("..+(?:ovich|evich|ovitch|evitch|ovic|ovna|evna|ichna|ovych|ivna|yevich)")
 
@@ -49,7 +50,7 @@ class Name:
     """A parsed name; `words` in the order written, without legal forms unless there is no more.
 
     `line` is the whole name in Latin letters, words sorted; empty where it is not written in them
-    or where a number is part of it.
+    or where a number is part of it. `run` is the same as written, without spaces.
     """
 
     words: tuple[Word, ...]
@@ -57,6 +58,7 @@ class Name:
     is_company: bool
     plain: tuple[str, ...]
     line: str
+    run: str
 
 
 _WORTH = {
@@ -80,6 +82,8 @@ def parse(text: str) -> Name:
     if len(found) > 1 and found[0].latin == "ben":
         found[0] = _word(found[0].text, "ben", "w")  # a first name; a son of follows one
     is_company = bool(forms) or sum(word.tag == "g" for word in found) > 1
+    if len(found) > 1 and found[-1].latin in _NUMERALS:
+        found[-1] = _word(found[-1].text, found[-1].latin, "n")
     if is_company:
         # A numeral, not an initial: Fund V, Partners II. The first word is a name, whatever it is.
         found[1:] = [
@@ -88,7 +92,9 @@ def parse(text: str) -> Name:
         ]
     is_spelled = all(word.is_alphabetic and word.tag != "n" for word in found)
     line = " ".join(sorted(word.latin for word in found)) if is_spelled else ""
-    return Name(tuple(found), forms, is_company, tuple(word.text for word in found), line)
+    run = "".join(word.latin for word in found) if is_spelled else ""
+    plain = tuple(word.text for word in found)
+    return Name(tuple(found), forms, is_company, plain, line, run)
 
 
 def _without_forms(found: list[Piece]) -> tuple[list[Piece], tuple[str, ...]]:
@@ -122,7 +128,7 @@ def _words(piece: Piece) -> Iterator[Word]:
     elif not plain:
         return
     elif letters.is_ideographic(piece.text):
-        yield _word(piece.text, plain, "w")
+        yield _word(piece.text, words.HANGUL_SURNAMES.get(piece.text, plain), "w")
     elif piece.is_tied and plain in words.ARTICLES:
         yield _word(piece.text, plain, "p")
     else:
@@ -206,7 +212,7 @@ def _word(
     weight, light = _WORTH[tag]
     is_ideographic = letters.is_ideographic(text)
     # Another alphabet spells foreign names by ear; Han and Hangul spell their own by rule.
-    is_heard = is_ideographic and len(text) > 2 and not "\uac00" <= text[0] <= "\ud7af"
+    is_heard = is_ideographic and len(text) > 2
     is_rough = is_heard or letters.is_foreign(text)
     outline = letters.skeleton(plain) if skeleton is None else skeleton
     return Word(

@@ -47,7 +47,9 @@ def pieces(name: str) -> list[Piece]:
     """Return the pieces in the order written, case-folded, without punctuation and marks."""
     plain = _plain(name)
     found: list[Piece] = []
-    for run in _SPLIT.finditer(plain):
+    runs = list(_SPLIT.finditer(plain))
+    syllabic = sum(letters.is_ideographic(run.group()) for run in runs)
+    for run in runs:
         text = run.group()
         if not any(letter.isalnum() for letter in text):
             continue
@@ -55,9 +57,9 @@ def pieces(name: str) -> list[Piece]:
         if not letters.is_ideographic(text):
             found.append(Piece(text, after in _HYPHENS))
             continue
-        # A dot in the middle is how a foreign name is written: no surname comes first.
+        # A dot or space in the middle is how a foreign name is written: no surname comes first.
         dots = plain[max(run.start() - 1, 0) : run.start()] + after
-        is_foreign = not _MIDDLE_DOTS.isdisjoint(dots)
+        is_foreign = syllabic > 1 or not _MIDDLE_DOTS.isdisjoint(dots)
         found += [Piece(one, False) for one in ((text,) if is_foreign else _syllabic(text))]
     return found
 

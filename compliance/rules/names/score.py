@@ -32,6 +32,7 @@ class Costs:
     number_of_series: float = 0.15
     number_of_identity: float = 0.4
     number_missing: float = 0.08
+    spaces: float = 0.03
     one_slip: float = 0.17
     two_slips: float = 0.2
     other_kind: float = 0.04
@@ -89,7 +90,7 @@ def judge(
         matched += worth / 2
         lost += worth / 2 * loss
     if matched <= 0.0:
-        return 0.0, pairings
+        return _of_slip(left, right, costs), pairings
     over_left, over_right = _left_over(left, right, pairings)
     value = 1.0
     if not is_person:
@@ -103,7 +104,7 @@ def judge(
     value -= costs.other_form * (left.forms != right.forms)
     is_partial = conflict + missing > _NEXT_TO_NOTHING
     value = _held_down(value, left, right, pairings, costs, is_person, is_partial)
-    return max(0.0, value, _of_slip(left.line, right.line, costs)), pairings
+    return max(0.0, value, _of_slip(left, right, costs)), pairings
 
 
 def alignment(left: Name, right: Name, pairings: Sequence[Pairing]) -> tuple[tuple[str, str], ...]:
@@ -163,11 +164,16 @@ def _weigh_over(left: Sequence[Word], right: Sequence[Word], factor: Weigh) -> t
     return conflict, sum(word.light * factor(word) for word in over) * (1 - conflict / heavy)
 
 
-def _of_slip(a: str, b: str, costs: Costs) -> float:
+def _of_slip(left: Name, right: Name, costs: Costs) -> float:
     """Return what whole names are worth that one slip of the hand tells apart, two if they are
-    long, even where the word it fell in is too short to be told as the same."""
+    long, or spaces alone, even where the word it fell in is too short to be told as the same."""
+    a, b = left.line, right.line
     longest = max(len(a), len(b))
-    if longest < _SLIP_LETTERS or abs(len(a) - len(b)) > 2 or not a or not b:
+    if longest < _SLIP_LETTERS or not a or not b:
+        return 0.0
+    if left.run == right.run and len(left.words) != len(right.words):
+        return 1.0 - costs.spaces
+    if abs(len(a) - len(b)) > 2:
         return 0.0
     slips = OSA.distance(a, b, score_cutoff=2)
     if slips == 1:

@@ -43,7 +43,12 @@ yoo yu ryu
 lim im rim
 shin sin
 kwon gwon
-koo gu ku
+koo gu ku goo
+oh o
+ahn an
+yoon yun youn
+heo hur huh
+woo u wu
 noh no roh ro
 moon mun
 zhang chang cheung
@@ -52,7 +57,7 @@ huang wong hwang
 chen chan
 liu lau
 zhou chow chou
-wu ng
+wu ng woo
 xu hsu
 xie hsieh tse
 cai tsai

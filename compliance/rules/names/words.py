@@ -109,7 +109,8 @@ GENERIC = _set(
     " ministry government department committee council party movement front army brigade"
     " vessel ship tanker yard hull university school academy research science sciences"
     " agency office bureau branch series"
-    " compania empresa societe sociedad firma zavod kompaniya predpriyatie torgovy dom"
+    " islamic republic federal public compania empresa"
+    " societe sociedad firma zavod kompaniya predpriyatie torgovy dom"
 )
 
 # Names so common that sharing one says little; used where no list tells how rare a word is.
@@ -122,3 +123,28 @@ COMMON = _set(
     " thomas smith jones brown johnson williams ivan ivanov ivanova sergey sergei aleksandr"
     " alexander vladimir dmitry andrey singh kumar silva santos souza jean pierre marie anna"
 )
+
+# Korean surnames as passports print them; by rule they would read I, Bak, Choe.
+HANGUL_SURNAMES = {
+    "\uae40": "kim",
+    "\uc774": "lee",
+    "\ub9ac": "ri",
+    "\ubc15": "park",
+    "\ucd5c": "choi",
+    "\uc815": "jung",
+    "\uac15": "kang",
+    "\uc870": "cho",
+    "\uc724": "yoon",
+    "\uc784": "lim",
+    "\uc624": "oh",
+    "\uc2e0": "shin",
+    "\uad8c": "kwon",
+    "\uc548": "ahn",
+    "\uc720": "yoo",
+    "\ub958": "ryu",
+    "\ubb38": "moon",
+    "\ud5c8": "heo",
+    "\ub178": "noh",
+    "\uc6b0": "woo",
+    "\uad6c": "koo",
+}

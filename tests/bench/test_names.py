@@ -1,0 +1,65 @@
+"""What the names' bench is worth: its split, its figures, and a floor under them."""
+
+import pytest
+
+from bench import name_data, names
+from compliance.rules.names import Listed, NameMatcher
+
+needs_data = pytest.mark.skipif(
+    not name_data.is_there(),
+    reason="NOT MEASURED: the labelled pairs and lists are not on this machine",
+)
+
+
+def test_figures_by_hand() -> None:
+    # Above 80: two right, one wrong; one match is missed.
+    scored = [(90, True), (80, True), (85, False), (79, True), (10, False)]
+
+    assert names.figures(scored, 80) == {"precision": 0.667, "recall": 0.667, "f1": 0.667}
+    assert names.figures([], 80) == {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+
+
+@needs_data
+def test_no_name_is_on_both_sides_of_the_split() -> None:
+    halves: list[set[str]] = [set(), set()]
+    for pair in name_data.pairs():
+        halves[pair.falls(2)] |= {pair.a.casefold(), pair.b.casefold()}
+
+    assert not halves[0] & halves[1]
+    assert [sum(pair.falls(2) == half for pair in name_data.pairs()) for half in (0, 1)] == [
+        243,
+        170,
+    ]
+
+
+@needs_data
+def test_the_held_out_pairs_stay_above_the_best_known() -> None:
+    found = names.judge_pairs(name_data.pairs(), None)
+
+    assert found["held_out"]["f1"] >= 0.81
+    assert found["tuning"]["f1"] >= 0.9
+
+
+@needs_data
+@pytest.mark.slow
+def test_names_in_their_own_script_are_found() -> None:
+    held_out = names.judge_scripts(name_data.parties())["held_out"]
+
+    assert held_out["recall_at_1_percent"] >= 0.9
+    assert held_out["false_at_threshold"] <= 0.005
+
+
+@needs_data
+def test_the_index_loses_little_of_what_comparing_with_each_name_finds() -> None:
+    found = names.blocking_recall(name_data.listed(3_000), sample=600)
+
+    assert found["found_by_scan"] > 100
+    assert found["recall"] >= 0.95
+
+
+def test_speed_counts_what_hits() -> None:
+    matcher = NameMatcher([Listed("x", 1, "Viktor Drazhenko")])
+
+    seconds, hits = names.timed(matcher.hits, ["Viktor Drazhenko", "Anna Jansen"])
+
+    assert (len(seconds), hits) == (2, 1)
