@@ -112,7 +112,7 @@ def test_the_file_has_everything_and_holds(file: dict[str, Any], settled: str) -
     assert parts["payout"]["state"] == "settled"
     assert parts["request"]["id"] == parts["payout"]["batch_id"]
     assert [run["verdict"] for run in parts["screening_runs"]] == ["review"]
-    assert [policy["number"] for policy in parts["policies"]] == [1]
+    assert [policy["number"] for policy in parts["policies"]] == [2]
     assert parts["policies"][0]["steps"][0]["kind"] == "published"
     assert parts["list_versions"][0]["list"] == "synthetic@1"
     assert [case["state"] for case in parts["cases"]] == ["decided"]
