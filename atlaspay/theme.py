@@ -28,12 +28,14 @@ UNFOLD: dict[str, object] = {
     "STYLES": [
         lambda request: static("console/console.css"),
         lambda request: static("console/review.css"),
+        lambda request: static("console/policies.css"),
     ],
     "SCRIPTS": [
         lambda request: static("console/frame.js"),
         lambda request: static("console/keys.js"),
         lambda request: static("console/queue.js"),
         lambda request: static("console/case.js"),
+        lambda request: static("console/policies.js"),
     ],
     "ACCOUNT": {
         "navigation": [

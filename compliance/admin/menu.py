@@ -26,6 +26,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Cases", "gavel", "compliance.case"),
             ("Screening runs", "policy", "compliance.screeningrun"),
             ("Policies", "rule", "compliance.policy"),
+            ("Snoozed rules", "notifications_paused", "compliance.rulesnooze"),
             ("Watchlists", "person_search", "compliance.watchlist"),
         ),
     ),

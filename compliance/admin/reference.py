@@ -1,4 +1,4 @@
-"""Policies, watchlists and screening runs: what payouts are screened against, and what it said."""
+"""Watchlists and screening runs: what payouts are screened against, and what it said."""
 
 from typing import Any
 
@@ -11,53 +11,10 @@ from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
 from compliance.admin.words import RESULT_TONES, code_words
-from compliance.models import Policy, ScreeningRun, Watchlist, WatchlistEntry
-from compliance.screening import live
+from compliance.models import ScreeningRun, Watchlist, WatchlistEntry
 
 ENTRIES_SHOWN = 200
 VERDICT_TONES = {"clear": "good", "review": "warn", "block": "bad"}
-
-
-@admin.register(Policy)
-class PolicyAdmin(ReadOnlyAdmin):
-    """Policies, the live one first."""
-
-    list_display = ["name", "title", "author", "created"]
-    list_display_links = ["name", "title"]
-    page_template = "console/page.html"
-
-    @display(description="Policy", ordering="number")
-    def name(self, policy: Policy) -> object:
-        """Return the number."""
-        return f"Policy {policy.number}"
-
-    @display(description="Written", ordering="created_at")
-    def created(self, policy: Policy) -> object:
-        """Return when."""
-        return console.when(policy.created_at)
-
-    def page(self, request: HttpRequest, obj: Policy) -> dict[str, Any]:
-        """Return the rules in words."""
-        is_live = live.live_number() == obj.number
-        rows = [
-            [rule.title, str(rule.rule_class), rule.weight, f"Where {rule.words}"]
-            for rule in live.policy(obj.number).rules
-        ]
-        thresholds = obj.document["thresholds"]
-        return {
-            "heading": f"Policy {obj.number}",
-            "badges": console.badge(
-                "Live" if is_live else "Replaced", "good" if is_live else "idle"
-            ),
-            "summary": obj.title,
-            "facts": [
-                Fact("Author", obj.author),
-                Fact("Written", console.when(obj.created_at)),
-                Fact("Held from score", thresholds["review_score"]),
-                Fact("Decided within", f"{thresholds['review_minutes']} min"),
-            ],
-            "tables": [Table("Rules", ["Rule", "About", "Weight>", "Condition"], rows)],
-        }
 
 
 @admin.register(Watchlist)

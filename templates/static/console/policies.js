@@ -1,0 +1,83 @@
+// The rule builder without page loads, its words while typing, and pages that follow a running backtest. All of it works
+// without this file too.
+(() => {
+  const builder = () => document.getElementById("ap-builder");
+  let dirty = false;
+  let timer = 0;
+  let asked = 0;
+
+  const changed = (form) => {
+    dirty = true;
+    form.querySelector(".ap-unsaved")?.removeAttribute("hidden");
+  };
+
+  const post = (form, address, extra) => {
+    const data = new URLSearchParams(new FormData(form));
+    for (const [name, value] of Object.entries(extra)) data.set(name, value);
+    return fetch(address, { method: "POST", body: data, headers: { "X-Requested-With": "fetch" } });
+  };
+
+  // A button that changes the form's shape: take the form as the server gives it back.
+  const reshape = async (form, wanted) => {
+    const top = document.activeElement?.closest("[id]")?.id;
+    const open = [...form.querySelectorAll("details[open][id]")].map((each) => each.id);
+    const answer = await post(form, form.action, { do: wanted });
+    if (!answer.ok) return form.requestSubmit();
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("ap-builder");
+    if (!fresh) return window.location.reload();
+    form.replaceWith(fresh);
+    changed(fresh);
+    if (!/^(up|down|drop-rule):/.test(wanted)) open.forEach((id) => { const each = document.getElementById(id); if (each) each.open = true; });
+    const next = fresh.querySelector("[autofocus]") || (top && document.getElementById(top)?.querySelector("select, input:not([type=hidden]), button"));
+    next?.focus();
+    next?.scrollIntoView({ block: "nearest" });
+  };
+
+  const preview = (form) => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const mine = ++asked;
+      const answer = await post(form, form.dataset.preview, { do: "refresh" });
+      if (!answer.ok || mine !== asked) return;
+      const said = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const each of said.querySelectorAll("[data-said]")) {
+        const place = form.querySelector(`[data-words="${each.dataset.said}"]`);
+        place?.replaceChildren(...each.childNodes);
+        place?.closest("details")?.classList.toggle("ap-faulty", "faulty" in each.dataset);
+      }
+    }, 400);
+  };
+
+  document.addEventListener("submit", (event) => {
+    if (event.target !== builder()) return;
+    const wanted = event.submitter?.value || "save";
+    if (wanted.startsWith("save")) { dirty = false; return; }
+    event.preventDefault();
+    reshape(event.target, wanted);
+  });
+  document.addEventListener("change", (event) => {
+    const form = builder();
+    if (form && event.target.matches("[data-refresh]")) reshape(form, `refresh:${event.target.closest("[id]").id}`);
+  });
+  document.addEventListener("input", (event) => {
+    const form = builder();
+    if (!form?.contains(event.target)) return;
+    changed(form);
+    if (form.elements.mode.value === "form") preview(form);
+  });
+  window.addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
+
+  const going = document.querySelector("[data-reload]");
+  if (going) {
+    const follow = async () => {
+      const answer = await fetch(window.location.href, { headers: { "X-AtlasPay-Background": "1" } });
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector(".ap-page");
+      if (fresh) document.querySelector(".ap-page").replaceWith(fresh);
+      if (document.querySelector("[data-reload]")) setTimeout(follow, going.dataset.reload * 1000);
+    };
+    setTimeout(follow, going.dataset.reload * 1000);
+  }
+})();
