@@ -17,7 +17,7 @@ from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Moment
 from atlaspay.core.errors import ConflictError, InvalidRequestError, PermissionRefusedError
-from compliance.admin.cases import staff
+from compliance.admin.case_actions import staff
 from compliance.admin.policies_common import (
     attempt,
     backtests_table,

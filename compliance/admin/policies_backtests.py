@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Call, Fact, Table
-from compliance.admin.cases import staff
+from compliance.admin.case_actions import staff
 from compliance.admin.policies_common import attempt, state_badge, to_backtest
 from compliance.admin.words import code_words
 from compliance.models import Backtest

@@ -23,7 +23,7 @@ from atlaspay.core.errors import (
     PermissionRefusedError,
     StaleFormError,
 )
-from compliance.admin.cases import staff
+from compliance.admin.case_actions import staff
 from compliance.admin.policies_common import (
     attempt,
     backtests_table,

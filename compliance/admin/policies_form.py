@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compliance.admin.policies_form_values import amounts, split, whole
+from compliance.admin.policies_form_values import amounts, split, table, whole
 from compliance.rules.catalogue import FACTS, OP_WORDS, FactSpec, Kind, Op, RuleClass
 from compliance.services.policy_words import CLASS_WORDS, RuleWords
 
@@ -202,7 +202,7 @@ class PolicyForm:
         if self.lists:
             made["lists"] = {each.name.strip(): each.as_json() for each in self.lists}
         if self.four_eyes.strip() or self.four_eyes_more.strip():
-            made["four_eyes"] = amounts(self.four_eyes.strip(), self.four_eyes_more)
+            made["four_eyes"] = table(self.four_eyes, self.four_eyes_more)
         return made
 
     def places(self) -> Iterator[tuple[str, "Marked"]]:

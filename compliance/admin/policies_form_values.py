@@ -8,14 +8,18 @@ _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 
 
 def amounts(default: str, more: str) -> Any:
-    """Return amounts by currency: the default alone as text, or with `JPY 1600000` a line."""
-    lines = [each.strip() for each in re.split(r"[;\n]", more) if each.strip()]
-    if not lines:
-        return _plain(default)
+    """Return an amount as text, or with lines like `JPY 1600000` amounts by currency."""
+    made = table(default, more)
+    return made if len(made) > 1 else made["default"]
+
+
+def table(default: str, more: str) -> dict[str, str]:
+    """Return amounts by currency."""
     made = {"default": _plain(default)}
-    for line in lines:
-        code, _, text = line.partition(" ")
-        made[code.upper()] = _plain(text)
+    for line in (each.strip() for each in re.split(r"[;\n]", more)):
+        if line:
+            code, _, text = line.partition(" ")
+            made[code.upper()] = _plain(text)
     return made
 
 

@@ -16,7 +16,7 @@ from atlaspay.core import clock, console
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Table
 from atlaspay.core.errors import ConflictError, InvalidRequestError, PermissionRefusedError
-from compliance.admin.cases import staff
+from compliance.admin.case_actions import staff
 from compliance.admin.policies_common import attempt
 from compliance.models import RuleSnooze
 from compliance.screening import live

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 LONGEST = timedelta(days=90)
 COMMENT_MIN, COMMENT_MAX = 3, 500
 LAPSED = "system:compliance.snooze"
+MAY_BEGIN = (permit.LEAD, permit.PUBLISHER)
+MAY_END = (permit.LEAD, permit.PUBLISHER, permit.AUTHOR, permit.OFFICER)
 
 
 def snoozable_codes() -> list[str]:
@@ -37,9 +39,7 @@ def create_snooze(
     Raises PermissionRefusedError, InvalidRequestError (a pointer a field), ConflictError where it
     is snoozed already.
     """
-    actor = permit.require(
-        user, permit.LEAD, permit.PUBLISHER, attempt="snooze", subject=f"{partner_id} {rule_code}"
-    )
+    actor = permit.require(user, *MAY_BEGIN, attempt="snooze", subject=f"{partner_id} {rule_code}")
     partner = _check(partner_id, rule_code, until, comment)
     with transaction.atomic():
         _lock(partner_id, rule_code)
@@ -69,12 +69,7 @@ def end_snooze(snooze_id: int, user: User) -> RuleSnooze:
 
     Raises PermissionRefusedError, NotFoundError, ConflictError where it ended already.
     """
-    actor = permit.require(
-        user,
-        *(permit.LEAD, permit.PUBLISHER, permit.AUTHOR, permit.OFFICER),
-        attempt="end_snooze",
-        subject=snooze_id,
-    )
+    actor = permit.require(user, *MAY_END, attempt="end_snooze", subject=snooze_id)
     with transaction.atomic():
         snooze = RuleSnooze.objects.select_for_update(of=("self",)).filter(pk=snooze_id).first()
         if snooze is None:
