@@ -17,11 +17,12 @@ from django.db.models import QuerySet
 from atlaspay.core.errors import AtlasError
 from compliance.models import Backtest
 from compliance.rules.facts import Facts
-from compliance.rules.policy import CompiledPolicy, Result
+from compliance.rules.policy import Assessment, Result, Verdict
 from compliance.screening import live
 from compliance.screening.gather import gather
 from compliance.services import documents
 from compliance.services.backtest import UNFINISHED, State, lock_backtests
+from compliance.services.backtest_auto import answers
 from compliance.services.backtest_past import handling_s, outcomes, payouts_between
 from compliance.services.backtest_tally import NEVER, Said, Tally, Tried
 from payouts.models import Payout
@@ -89,9 +90,7 @@ class _Run:
 
     def __init__(self, row: Backtest, claim: uuid.UUID) -> None:
         self._row, self._claim = row, claim
-        self._tried = documents.compiled(row.document)
         self._totals = row.totals
-        self._live = live.live_policy()
 
     def begin(self) -> None:
         """Count the range once, and fix what it is compared with. Gives up on what keeps dying."""
@@ -100,9 +99,12 @@ class _Run:
                 f"Given up: interrupted {INTERRUPTIONS_MAX} times after payout"
                 f" {self._row.cursor or '(the first)'}."
             )
+        self._tried = documents.compiled(self._row.document)
+        self._answers = answers()
         if "live" in self._totals:
             self._live = live.policy(self._totals["live"])
             return
+        self._live = live.live_policy()
         median_s, is_measured = handling_s()
         self._totals |= {
             "live": self._live.number,
@@ -146,15 +148,23 @@ class _Run:
         facts = gather(found, self._tried.needs | self._live.needs, live.lists().matcher)
         became = outcomes([payout.id for payout in found])
         return [
-            Tried(
-                payout_id=payout.id,
-                day=f"{payout.submitted_at:%Y-%m-%d}",
-                outcome=became.get(payout.id, NEVER),
-                tried=_said(self._tried, each),
-                live=_said(self._live, each),
-            )
+            self._compare(payout, each, became.get(payout.id, NEVER))
             for payout, each in zip(found, facts, strict=True)
         ]
+
+    def _compare(self, payout: Payout, facts: Facts, outcome: str) -> Tried:
+        tried = self._tried.assess(facts)
+        is_auto = self._answers is not None and self._answers.would_approve(
+            payout, tried, self._tried
+        )
+        return Tried(
+            payout_id=payout.id,
+            day=f"{payout.submitted_at:%Y-%m-%d}",
+            outcome=outcome,
+            tried=_said(tried),
+            live=_said(self._live.assess(facts)),
+            is_auto_eligible=is_auto,
+        )
 
     def _commit(self) -> bool:
         row = self._row
@@ -175,10 +185,13 @@ class _Run:
             return bool(cursor.rowcount == 1)
 
 
-def _said(policy: CompiledPolicy, facts: Facts) -> Said:
-    found = policy.assess(facts)
-    errors = [each["code"] for each in found.findings if each["result"] == Result.ERROR]
-    return Said(is_flagged=not found.is_clear, codes=found.codes, errors=errors)
+def _said(found: Assessment) -> Said:
+    return Said(
+        is_flagged=not found.is_clear,
+        is_blocked=found.verdict is Verdict.BLOCK,
+        codes=found.codes,
+        errors=[each["code"] for each in found.findings if each["result"] == Result.ERROR],
+    )
 
 
 def _claim(claim: uuid.UUID, only: int | None) -> int | None:

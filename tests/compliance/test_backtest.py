@@ -17,8 +17,9 @@ from atlaspay.core.errors import (
     NotFoundError,
     PermissionRefusedError,
 )
-from compliance.models import Backtest, Case, Decision, Policy
-from compliance.services import backtest, backtest_past, backtest_run
+from compliance.models import AutoPolicy, AutoStep, Backtest, Case, Decision, Policy
+from compliance.selectors.auto import Record
+from compliance.services import backtest, backtest_auto, backtest_past, backtest_run
 from compliance.services.backtest_report import figures_of, report, tally_of
 from compliance.services.screen import screen_chunk
 from compliance.tasks import backtest as backtest_task
@@ -432,3 +433,36 @@ def test_a_broken_file_is_refused_where_it_breaks(text: str, words: str, tmp_pat
 
     assert code == 2
     assert words in said
+
+
+def test_what_automatic_approval_would_answer_is_counted(past: dict[str, Payout]) -> None:
+    armed = {
+        "codes": ["amount_over_limit"],
+        "max_amount": {"EUR": "2500.00"},
+        "day_count": 100,
+        "day_amount": {"EUR": "10000.00"},
+        "record": {"days": 90, "decided": 50, "approved_percent": 90},
+        "holdout_percent": 10,
+    }
+    policy = AutoPolicy.objects.create(number=1, document=armed, author="user:a")
+    AutoStep.objects.create(policy=policy, kind=AutoStep.Kind.ARMED, actor="user:b")
+    assert tally_of(finished(small(limit=1_000))).auto_eligible == 0
+
+    good = {("amount_over_limit",): Record(("amount_over_limit",), 100, 100)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backtest_auto, "officers_record", lambda codes, days: good)
+        tally = tally_of(finished(small(limit=1_000)))
+
+    # 2,500.00, 2,100.00, 2,000.00 and 1,500.00; not 3,000.00, and never the listed name.
+    assert tally.auto_eligible == 4
+
+
+def test_a_document_that_no_longer_compiles_ends_the_backtest(past: dict[str, Payout]) -> None:
+    ordered = order()
+    Backtest.objects.filter(pk=ordered.pk).update(document={"format": 3})
+
+    assert not backtest_run.run_slice()
+
+    ordered.refresh_from_db()
+    assert (ordered.state, ordered.detail) == ("failed", "The policy does not compile.")
+    assert figures_of(ordered).payouts == 0
