@@ -108,8 +108,13 @@ class CompiledPolicy:
         self.number = number
         checks: dict[str, Callable[[Facts], Hit | None]] = {}
         if isinstance(document, Mapping) and document.get("format", 1) == 1:
-            checks = _first_format(document)
-            document = upgraded(document)
+            try:
+                checks = _first_format(document)
+                document = upgraded(document)
+            except PolicyError:
+                raise
+            except RULE_FAULTS as error:
+                raise PolicyError(f"No document of the first format: {error}") from error
         elif isinstance(document, Mapping) and document.get("format") != 2:
             raise PolicyError("", [("/format", "The format is 2.")])
         text = read(document)

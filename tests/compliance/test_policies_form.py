@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compliance.admin.policies_form import Condition, Group, PolicyForm
@@ -15,6 +15,8 @@ from compliance.rules.catalogue import FACTS, Kind
 from compliance.rules.policy import compile_document
 from compliance.services.policy_words import describe, differences
 
+# A busy machine is no fault of the form.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DOCUMENT: dict[str, Any] = {
     "format": 2,
     "lists": {
@@ -144,6 +146,7 @@ def _groups(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return groups | st.builds(lambda part: {"not": part}, parts)
 
 
+@unhurried
 @given(st.recursive(_CONDITIONS, _groups, max_leaves=8))
 def test_any_tree_keeps_its_meaning_through_the_form(tree: dict[str, Any]) -> None:
     document = deepcopy(DOCUMENT)
@@ -271,6 +274,7 @@ def test_what_is_no_form_is_said_to_be_none(broken: dict[str, Any]) -> None:
     describe({"format": 2, **broken})
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -286,6 +290,7 @@ def test_no_post_breaks_the_form(sent: dict[str, str], asked: str) -> None:
     describe(form.as_json())
 
 
+@unhurried
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -307,6 +312,32 @@ def test_no_document_breaks_the_words(when: Any) -> None:
     assert len(described.rules) == 2
     assert described.rules[1].problems == ()
     differences(DOCUMENT, document)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"rules": 5},
+        {"rules": [1]},
+        {"rules": [{"rule": "amount_at_least", "code": "a", "weight": 1, "parameters": []}]},
+        {"rules": [{"rule": []}]},
+        {
+            "rules": [
+                {
+                    "rule": "amount_at_least",
+                    "code": "a",
+                    "weight": 1,
+                    "parameters": {"major": 1, "major_by_currency": {"XXX": 1}},
+                }
+            ]
+        },
+    ],
+)
+def test_no_document_of_the_first_format_breaks_the_words(broken: dict[str, Any]) -> None:
+    said = describe(broken)
+
+    assert said.rules == ()
+    assert said.problems
 
 
 def test_every_fact_can_be_chosen_and_asked() -> None:
