@@ -91,7 +91,7 @@ def update_endpoint(partner_id: str, endpoint_id: str, changes: dict[str, Any]) 
             is_new_start = _take_url(endpoint, url) or is_new_start
         endpoint.save()
         if is_new_start:
-            EndpointHealth.objects.filter(pk=endpoint_id).delete()
+            book.start_afresh(endpoint_id)
     return endpoint
 
 

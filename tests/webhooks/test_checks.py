@@ -144,11 +144,13 @@ def test_a_live_endpoint_keeps_its_url_until_the_new_one_has_passed(receiver):
     receiver.handlers["/new"] = verifying(endpoint.secret)
     started = client.post(path + "/check", "{}", "application/json")
     assert (started.status_code, started.json()["url"]) == (202, new_url)
-    EndpointHealth.objects.create(endpoint=endpoint, streak=3)
+    EndpointHealth.objects.create(endpoint=endpoint, streak=3, window=1)
     run_checks()
     moved = client.get(path).json()
     assert (moved["url"], moved["proposed_url"], moved["mode"]) == (new_url, None, "live")
-    assert not EndpointHealth.objects.exists()
+    health = EndpointHealth.objects.get()
+    assert (health.streak, health.window) == (0, 4)
+    assert health.recovered_at is not None  # what waits is brought forward
     states = [check["state"] for check in client.get(path + "/checks").json()["data"]]
     assert states == ["passed", "failed"]
 

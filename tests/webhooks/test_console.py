@@ -6,6 +6,8 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.webhooks.factories import emit, make_endpoint
+from webhooks import services
+from webhooks.checks.loop import run_checks
 from webhooks.delivery.loop import run_deliveries
 from webhooks.models import Delivery, Event
 
@@ -30,6 +32,26 @@ def delivery(receiver) -> Delivery:
     emit(endpoint.partner)
     run_deliveries()
     return Delivery.objects.get()
+
+
+def test_an_endpoints_page_tells_its_mode_its_checks_and_how_deliveries_went(receiver):
+    endpoint = make_endpoint(receiver.url + "/ok")
+    emit(endpoint.partner)
+    run_deliveries()
+    receiver.handlers["/careless"] = lambda headers, body: 200
+    services.update_endpoint(
+        endpoint.partner_id, endpoint.id, {"url": receiver.url + "/careless"}
+    )
+    run_checks()
+    page = staff(*VIEW).get(reverse("admin:webhooks_endpoint_change", args=[endpoint.id]))
+    text = page.content.decode()
+    for words in (
+        f"To move to {receiver.url}/careless when that has passed.",
+        "Accepted a message signed with another key with 200.",
+        "Not passed",
+        "100.00%",
+    ):
+        assert words in text
 
 
 VIEW = ("view_delivery", "view_endpoint", "view_event")

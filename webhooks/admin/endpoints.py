@@ -11,12 +11,14 @@ from unfold.decorators import display
 from atlaspay.core import clock, console
 from atlaspay.core.admin import ReadOnlyAdmin, choice_filter
 from atlaspay.core.console import Fact, Table
+from webhooks import figures, rotation, selectors
 from webhooks.event_types import CATALOGUE
 from webhooks.models import Delivery, Endpoint, Event
 
 STATUS_TONES = {"enabled": "good", "disabled": "bad"}
 STATE_TONES = {"pending": "info", "delivered": "good", "exhausted": "bad", "canceled": "idle"}
-ROWS_SHOWN = 50
+CHECK_TONES = {"pending": "info", "passed": "good", "failed": "bad", "canceled": "idle"}
+ROWS_SHOWN, CHECKS_SHOWN = 50, 10
 
 
 @admin.register(Endpoint)
@@ -41,6 +43,8 @@ class EndpointAdmin(ReadOnlyAdmin):
         """Return whether it receives events."""
         if endpoint.deleted_at is not None:
             return console.badge("Deleted", "idle")
+        if endpoint.mode == Endpoint.Mode.TEST and endpoint.status == Endpoint.Status.ENABLED:
+            return console.badge("Test mode", "warn")
         return console.toned(endpoint.status, endpoint.get_status_display(), STATUS_TONES)
 
     @display(description="Failing since")
@@ -63,6 +67,11 @@ class EndpointAdmin(ReadOnlyAdmin):
             calls.append(console.Call(obj.disabled_reason, "bad"))
         elif until and until > clock.now():
             calls.append(console.Call(f"Paused {console.distance(until)}: unreachable.", "warn"))
+        if obj.proposed_url:
+            words = f"To move to {obj.proposed_url} when that has passed."
+            calls.append(console.Call(words, "info"))
+        if obj.mode == Endpoint.Mode.TEST:
+            calls.append(console.Call("In test mode until it has passed its check.", "warn"))
         return {
             "heading": obj.url,
             "badges": self.state(obj),
@@ -73,10 +82,11 @@ class EndpointAdmin(ReadOnlyAdmin):
                 Fact("Events", ", ".join(obj.event_types) or "all"),
                 Fact("Failing since", console.when(health.failing_since if health else None)),
                 Fact("Calls at once, at most", health.window if health else 4),
+                Fact("Secret", "rotating: both sign" if rotation.is_open(obj) else "one"),
                 Fact("Old secret valid until", console.when(obj.previous_secret_until)),
                 Fact("Endpoint id", console.code(obj.pk)),
             ],
-            "tables": [_deliveries(obj), _history(obj)],
+            "tables": [_figures(obj), _checks(obj), _deliveries(obj), _history(obj)],
         }
 
 
@@ -131,6 +141,47 @@ class EventAdmin(ReadOnlyAdmin):
             ],
             "tables": [Table("Deliveries", ["Endpoint", "State", "Attempts>", "Delivered"], rows)],
         }
+
+
+def _figures(endpoint: Endpoint) -> Table:
+    rows = [
+        [
+            day.on_day.strftime("%d %b"),
+            day.events,
+            _percent(day.delivered_share),
+            _percent(day.prompt_share),
+            _seconds(day.latency_p50_s),
+            _seconds(day.latency_p95_s),
+            _seconds(day.latency_p99_s),
+            day.exhausted,
+        ]
+        for day in figures.delivery_figures(endpoint.partner_id, endpoint_id=endpoint.pk)
+    ]
+    headers = ["Day (UTC)", "Events>", "Delivered>", "Within 30 s>", "p50>", "p95>", "p99>"]
+    return Table("The last seven days", [*headers, "Exhausted>"], rows)
+
+
+def _percent(share: float | None) -> object:
+    return console.text_or_dash(None if share is None else f"{share:.2%}")
+
+
+def _seconds(seconds: float | None) -> object:
+    return console.text_or_dash(None if seconds is None else f"{seconds:.2f} s")
+
+
+def _checks(endpoint: Endpoint) -> Table:
+    rows = [
+        [
+            console.when(check.tried_at or check.created_at),
+            check.get_kind_display(),
+            console.toned(check.state, check.get_state_display(), CHECK_TONES),
+            console.text_or_dash(check.summary),
+            console.actor(check.requested_by),
+        ]
+        for check in selectors.checks_of(endpoint)[:CHECKS_SHOWN]
+    ]
+    headers = ["At", "Check", "State", "What it found", "Asked for by"]
+    return Table(f"Checks, the latest {CHECKS_SHOWN}", headers, rows)
 
 
 def _deliveries(endpoint: Endpoint) -> Table:

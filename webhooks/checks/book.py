@@ -16,6 +16,7 @@ from webhooks import secret_box, sql
 from webhooks.checks import script
 from webhooks.checks.probe import Job
 from webhooks.checks.script import Finding
+from webhooks.delivery.breaker import WINDOW_START
 from webhooks.models import Endpoint, EndpointCheck, EndpointHealth
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,8 @@ WHERE e.id = c.endpoint_id AND c.id IN (
       AND (k.kind = 'conformance' OR o.status = 'enabled')
     ORDER BY k.due_at LIMIT %(limit)s FOR UPDATE OF k SKIP LOCKED
 )
-RETURNING c.id, c.kind, c.url, e.id AS endpoint_id, e.partner_id, e.secret_sealed,
+RETURNING c.id, c.kind, CASE c.kind WHEN 'rotation' THEN e.url ELSE c.url END AS url,
+          e.id AS endpoint_id, e.partner_id, e.secret_sealed,
           CASE WHEN e.previous_secret_until IS NULL
                     OR e.previous_secret_until > statement_timestamp()
                THEN e.previous_secret_sealed END AS previous_secret_sealed
@@ -156,11 +158,24 @@ def _admit(endpoint: Endpoint, url: str) -> None:
     if endpoint.mode == Endpoint.Mode.LIVE and endpoint.url == url:
         return
     if endpoint.url != url:
-        EndpointHealth.objects.filter(pk=endpoint.pk).delete()
+        start_afresh(endpoint.pk)
         endpoint.url, endpoint.proposed_url = url, ""
     endpoint.mode = Endpoint.Mode.LIVE
     endpoint.save()
     log.info("webhook.endpoint_admitted", extra={"endpoint_id": endpoint.pk})
+
+
+def start_afresh(endpoint_id: str) -> None:
+    """Forget an endpoint's failures; what waits for it is brought forward."""
+    EndpointHealth.objects.filter(pk=endpoint_id).update(
+        failing_since=None,
+        streak=0,
+        breaker_trips=0,
+        breaker_open_until=None,
+        window=WINDOW_START,
+        warnings_sent=0,
+        recovered_at=sql.now(),
+    )
 
 
 def _end_rotation(endpoint: Endpoint) -> None:

@@ -7,6 +7,7 @@ Runs beside delivering, at most every few seconds a process; every step is bound
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from webhooks import mail, services, sql
 from webhooks.letters import DISABLE_AFTER
@@ -88,9 +89,10 @@ def _bring_forward() -> None:
 
 def _warn_and_disable() -> None:
     now = sql.now()
-    failing = EndpointHealth.objects.filter(
-        failing_since__lte=now - WARN_AFTER[0], endpoint__status=Endpoint.Status.ENABLED
-    )
+    is_due = Q(failing_since__lte=now - DISABLE_AFTER)
+    for count, limit in enumerate(WARN_AFTER):
+        is_due |= Q(failing_since__lte=now - limit, warnings_sent__lte=count)
+    failing = EndpointHealth.objects.filter(is_due, endpoint__status=Endpoint.Status.ENABLED)
     for endpoint_id in list(failing.values_list("pk", flat=True)[:SLICE]):
         with transaction.atomic():
             health = (

@@ -1,0 +1,16 @@
+"""The outbox, where it goes, and what became of it."""
+
+from webhooks.models.endpoints import Endpoint, EndpointCheck, EndpointHealth
+from webhooks.models.events import Delivery, DeliveryAttempt, Event
+from webhooks.models.sending import MailMessage, SigningKey
+
+__all__ = [
+    "Delivery",
+    "DeliveryAttempt",
+    "Endpoint",
+    "EndpointCheck",
+    "EndpointHealth",
+    "Event",
+    "MailMessage",
+    "SigningKey",
+]
