@@ -3,19 +3,31 @@
 from compliance.admin import (
     cases,
     decisions,
+    paid_before,
     policies,
     policies_backtests,
     policies_drafts,
     policies_snoozes,
     reference,
+    rescreens,
+    safe_matches,
+    watchlist_history,
+    watchlist_parties,
+    watchlists,
 )
 
 __all__ = [
     "cases",
     "decisions",
+    "paid_before",
     "policies",
     "policies_backtests",
     "policies_drafts",
     "policies_snoozes",
     "reference",
+    "rescreens",
+    "safe_matches",
+    "watchlist_history",
+    "watchlist_parties",
+    "watchlists",
 ]

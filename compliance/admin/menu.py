@@ -27,7 +27,16 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Screening runs", "policy", "compliance.screeningrun"),
             ("Policies", "rule", "compliance.policy"),
             ("Snoozed rules", "notifications_paused", "compliance.rulesnooze"),
-            ("Watchlists", "person_search", "compliance.watchlist"),
+        ),
+    ),
+    (
+        "Watchlists",
+        (
+            ("Lists", "person_search", "compliance.watchlist"),
+            ("Listed parties", "groups", "compliance.watchlistparty"),
+            ("Rescreens", "manage_search", "compliance.rescreen"),
+            ("Paid before listed", "history", "compliance.rescreenhit"),
+            ("Not the listed one", "how_to_reg", "compliance.safematch"),
         ),
     ),
     (

@@ -1,4 +1,4 @@
-"""Watchlists and screening runs: what payouts are screened against, and what it said."""
+"""Screening runs: what the policies said of each payout."""
 
 from typing import Any
 
@@ -11,46 +11,9 @@ from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
 from compliance.admin.words import RESULT_TONES, code_words
-from compliance.models import ScreeningRun, Watchlist, WatchlistEntry
+from compliance.models import ScreeningRun
 
-ENTRIES_SHOWN = 200
 VERDICT_TONES = {"clear": "good", "review": "warn", "block": "bad"}
-
-
-@admin.register(Watchlist)
-class WatchlistAdmin(ReadOnlyAdmin):
-    """Lists with their publication dates."""
-
-    list_display = ["title", "published_on", "revision", "imported"]
-    page_template = "console/page.html"
-
-    @display(description="Imported", ordering="imported_at")
-    def imported(self, watchlist: Watchlist) -> object:
-        """Return when."""
-        return console.when(watchlist.imported_at)
-
-    def page(self, request: HttpRequest, obj: Watchlist) -> dict[str, Any]:
-        """Return the list and its first entries."""
-        entries = (
-            WatchlistEntry.objects.filter(party__watchlist=obj, removed_in=None)
-            .select_related("party")
-            .order_by("name")[:ENTRIES_SHOWN]
-        )
-        rows = [
-            [entry.name, entry.party.get_kind_display(), console.code(entry.party.subject)]
-            for entry in entries
-        ]
-        return {
-            "heading": obj.title,
-            "facts": [
-                Fact("Published", f"{obj.published_on:%d %b %Y}"),
-                Fact("Revision", obj.revision),
-                Fact("Imported", console.when(obj.imported_at)),
-            ],
-            "tables": [
-                Table("Names", ["Name", "Kind", "Subject"], rows, note=f"first {ENTRIES_SHOWN}")
-            ],
-        }
 
 
 @admin.register(ScreeningRun)
