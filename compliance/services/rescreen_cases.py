@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from django.db import connection
 
 from atlaspay.core.ids import new_id
@@ -17,13 +16,12 @@ from compliance.rules.policy import Assessment, Result, Verdict
 from compliance.rules.worth import urgency
 from compliance.screening import live
 from compliance.screening.gather import gather
+from compliance.services.screen import SCORE_MAX, assess
 from payouts.machine import State
 from payouts.models import Payout
 from payouts.services import decisions
 
 SENT = (State.SENDING, State.SENT, State.SETTLED, State.RETURNED)
-_SCORE_MAX = 32_767
-_encode = msgspec.json.Encoder().encode
 
 # A proposal that waits for a second officer lapses with it: the case's own trigger sees to that.
 _RAISE = """
@@ -113,8 +111,8 @@ def _assess(payout_ids: Sequence[str], new_entries: Collection[int]) -> list[Fou
     seen = _seen([payout.id for payout in payouts])
     found = []
     facts = gather(payouts, policy.needs, live.lists().matcher)
-    for payout, known in zip(payouts, facts, strict=True):
-        assessment = policy.assess(known)
+    assessments = assess(policy, facts)
+    for payout, known, assessment in zip(payouts, facts, assessments, strict=True):
         new = [
             (entry_id, similarity)
             for entry_id, similarity in _hits(assessment)
@@ -151,7 +149,7 @@ def _write_runs(found: Sequence[Found], policy_number: int) -> dict[str, Screeni
             policy_id=policy_number,
             verdict=str(each.assessment.verdict),
             occasion=ScreeningRun.Occasion.RESCREEN,
-            score=min(each.assessment.score, _SCORE_MAX),
+            score=min(each.assessment.score, SCORE_MAX),
             facts=each.facts,
             findings=list(each.assessment.findings),
             lists=label,
@@ -178,7 +176,7 @@ def _open_cases(found: Sequence[Found], runs: dict[str, ScreeningRun], review_mi
             origin=Case.Origin.RESCREEN,
             codes=each.assessment.codes,
             is_blocked=each.assessment.verdict is Verdict.BLOCK,
-            score=min(each.assessment.score, _SCORE_MAX),
+            score=min(each.assessment.score, SCORE_MAX),
             opened_at=opened_at,
             due_at=due_at,
             rank_at=due_at
@@ -194,7 +192,7 @@ def _raise_cases(found: Sequence[Found]) -> None:
     values: list[Any] = [
         [each.payout.id for each in found],
         [",".join(each.assessment.codes) for each in found],
-        [min(each.assessment.score, _SCORE_MAX) for each in found],
+        [min(each.assessment.score, SCORE_MAX) for each in found],
         [each.assessment.verdict is Verdict.BLOCK for each in found],
     ]
     with connection.cursor() as cursor:
