@@ -1,10 +1,14 @@
 """Cases made the way the product makes them: taken in, screened by the live policy, flagged."""
 
+from datetime import timedelta
+
 from django.contrib.auth.models import Group, User
 from django.db.models import Max
+from django.utils import timezone
 
 from compliance.models import Case, Policy, PolicyStep
 from compliance.services.screen import screen_chunk
+from partners.models import Partner
 from payouts.models import Payout
 from tests.payouts.factories import funded_partner, make_payouts
 
@@ -18,10 +22,18 @@ def staff(role: str, username: str = "") -> User:
     return user
 
 
+def known_partner() -> Partner:
+    """Return a partner with a million, whom no rule about new partners holds."""
+    partner = funded_partner(100_000_000)
+    joined_at = timezone.now() - timedelta(days=60)
+    Partner.objects.filter(id=partner.id).update(created_at=joined_at)
+    return partner
+
+
 def flagged_payout(amount_minor: int = 1_200_000, **fields: object) -> Payout:
     """Return a payout that the amount rule holds and one officer may decide, or another if
     `fields` say so."""
-    partner = fields.pop("partner", None) or funded_partner(100_000_000)
+    partner = fields.pop("partner", None) or known_partner()
     (payout,) = make_payouts(partner, [amount_minor], **fields)
     screen_chunk()
     return Payout.objects.get(id=payout.id)

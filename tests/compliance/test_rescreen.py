@@ -121,12 +121,12 @@ def test_a_scheduled_payout_is_held_too() -> None:
 def test_an_open_case_is_raised_and_keeps_what_it_had() -> None:
     case = open_case(1_000_000, recipient_name=NAME)
     first = (case.codes, case.score, case.run_id, case.due_at)
-    assert first[:2] == (["amount_over_limit", "new_account_new_partner"], 50)
+    assert first[:2] == (["amount_over_limit"], 30)
 
     done = list_the_name()
 
     case.refresh_from_db()
-    assert (case.codes, case.score) == ([*first[0], "watchlist"], 130)
+    assert (case.codes, case.score) == (["amount_over_limit", "watchlist"], 110)
     assert (case.run_id, case.due_at, case.state) == (first[2], first[3], "open")
     assert case.raised_at is not None
     assert ScreeningRun.objects.filter(payout=case.payout, occasion="rescreen").count() == 1
