@@ -25,12 +25,13 @@ from atlaspay.core.errors import (
     InvalidRequestError,
     NotFoundError,
     PermissionRefusedError,
+    ProblemError,
     StaleFormError,
 )
 from atlaspay.core.money import display as money_text
 from compliance.models import Case, Decision
 from compliance.selectors.queue import QueueFilter
-from compliance.services import assign, second
+from compliance.services import assign, safe_matches, second
 from compliance.services.decide import decide
 from compliance.services.escalate import escalate
 from compliance.services.undo import undo
@@ -42,7 +43,8 @@ class CaseActions(ReadOnlyAdmin):
     def decide_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take the decision that the page's form carries; then on to the next case."""
         user = staff(request)
-        posted = _posted(request, "kind", "reason_code", "internal_text", "partner_text", "seen")
+        names = ("kind", "reason_code", "internal_text", "partner_text", "seen")
+        posted = posted_words(request, *names)
 
         def act() -> Decision:
             return decide(
@@ -60,7 +62,7 @@ class CaseActions(ReadOnlyAdmin):
     def answer_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Confirm or decline a proposal as second officer."""
         user = staff(request)
-        posted = _posted(request, "kind", "about", "reason_code", "internal_text", "seen")
+        posted = posted_words(request, "kind", "about", "reason_code", "internal_text", "seen")
 
         def act() -> Decision:
             words = {
@@ -79,7 +81,7 @@ class CaseActions(ReadOnlyAdmin):
     def undo_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take an approval back; then to the new case."""
         user = staff(request)
-        posted = _posted(request, "kind", "about", "reason_code", "internal_text")
+        posted = posted_words(request, "kind", "about", "reason_code", "internal_text")
 
         def act() -> Decision:
             return undo(
@@ -94,7 +96,7 @@ class CaseActions(ReadOnlyAdmin):
     def escalate_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Hand the case to the leads."""
         user = staff(request)
-        posted = _posted(request, "kind", "note")
+        posted = posted_words(request, "kind", "note")
 
         def act() -> Case:
             return escalate(object_id, note=posted["note"], user=user)
@@ -160,6 +162,7 @@ class CaseActions(ReadOnlyAdmin):
             return self._again(request, object_id, 422, kept)
         if isinstance(done, Decision):
             messages.success(request, decision_words(done))
+            _keep_safe(request, done)
             if done.kind == Decision.Kind.UNDO:
                 return self._to_case(Case.objects.get(payout_id=done.payout_id, state="open").pk)
         elif not isinstance(done, Case):
@@ -221,7 +224,23 @@ def decision_words(decision: Decision) -> str:
     return f"{said}: {what}. Receipt {decision.position} is in the chain."
 
 
-def _posted(request: HttpRequest, *names: str) -> dict[str, str]:
+def _keep_safe(request: HttpRequest, decision: Decision) -> None:
+    """Keep who the recipient is not, where the officer said so with a decision that took effect."""
+    if "is_another" not in request.POST or not decision.is_in_effect:
+        return
+    parties = safe_matches.parties_met(decision.payout_id)
+    try:
+        kept = safe_matches.add(
+            decision.payout_id, parties, reason=decision.internal_text[:500], user=staff(request)
+        )
+    except ProblemError as error:
+        messages.warning(request, f"The pair will flag again: {error.detail}")
+    else:
+        messages.info(request, f"Kept: {len(kept)} listed parties this recipient is not.")
+
+
+def posted_words(request: HttpRequest, *names: str) -> dict[str, str]:
+    """Return these fields of the form, empty where they are missing."""
     return {name: request.POST.get(name, "") for name in names}
 
 

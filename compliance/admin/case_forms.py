@@ -102,7 +102,7 @@ def offer(case: Case, runs: Sequence[ScreeningRun], user: User, *, has_hits: boo
     if case.state == Case.State.OPEN:
         return _of_open(case, runs, user, has_hits=has_hits)
     if case.state == Case.State.SECOND:
-        return _of_second(case, user)
+        return _of_second(case, user, has_hits=has_hits)
     return _of_closed(case, user)
 
 
@@ -127,7 +127,6 @@ def _of_open(case: Case, runs: Sequence[ScreeningRun], user: User, *, has_hits: 
                 tone="go",
                 reasons=OverrideReason.choices,
                 quick=QUICK["override"],
-                has_safe_match=has_hits,
                 has_steps=has_hits,
             )
         )
@@ -144,7 +143,7 @@ def _of_open(case: Case, runs: Sequence[ScreeningRun], user: User, *, has_hits: 
                 tone="go",
                 reasons=ApproveReason.choices,
                 quick=QUICK["approve"],
-                has_safe_match=has_hits,
+                has_safe_match=has_hits and not eyes,
                 has_steps=has_hits,
             )
         )
@@ -198,7 +197,7 @@ def _goes(payout: Payout, amount: str) -> str:
     )
 
 
-def _of_second(case: Case, user: User) -> Offer:
+def _of_second(case: Case, user: User, *, has_hits: bool) -> Offer:
     proposal = proposal_of(case)
     if proposal is None:
         return Offer((), "The proposal lapsed; the case is being opened again.")
@@ -225,6 +224,7 @@ def _of_second(case: Case, user: User) -> Offer:
                 tone="go",
                 text_label="What did you look at?",
                 quick=QUICK["confirm"],
+                has_safe_match=has_hits and proposal.kind != Decision.Kind.REJECT,
                 about=proposal.id,
             ),
             Panel(

@@ -1,6 +1,7 @@
 """What an officer reads on a case: why it was flagged, who is paid, what was before, what may be
 done. Evidence comes first; nothing needed for the decision is on another page."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +23,18 @@ from compliance.admin.case_past import (
     twin_table,
 )
 from compliance.admin.words import RESULT_TONES, RESULT_WORDS, code_words, due_badge, marks
-from compliance.models import Case, Decision
+from compliance.models import Case, Decision, ScreeningRun
 from compliance.models.reasons import REASONS
+from compliance.rules.errors import PolicyError
+from compliance.screening.replay import clearances
 from compliance.selectors import cases as past_of
 from compliance.selectors import evidence
 from compliance.selectors.claims import holder_of
 from compliance.services.decide import seen_mark
 from compliance.services.permissions import DECIDE
 from payouts.admin.words import PAYOUT_TONES
+
+CLEARANCES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,6 @@ class Why:
     badge: SafeString
     title: str
     words: str
-    weight: int
 
 
 def case_page(case: Case, user: User) -> dict[str, Any]:
@@ -48,6 +52,7 @@ def case_page(case: Case, user: User) -> dict[str, Any]:
     runs = evidence.runs_of(payout.id)
     flagged = [run for run in runs if run.findings and run.id >= (case.run_id or "")]
     findings = evidence.all_findings(flagged)
+    titles = titles_of(flagged)
     hits = evidence.listed_hits(flagged)
     safe = evidence.safe_matches_of(payout) if hits else []
     past = past_of.past_of_account(payout)
@@ -68,9 +73,12 @@ def case_page(case: Case, user: User) -> dict[str, Any]:
         "is_mine": holder == user.get_username(),
         "may_decide": user.has_perm(DECIDE),
         "offer": offered,
-        "why": [_why(finding) for finding in findings if finding["result"] != "no_hit"],
+        "why": [why_of(finding, titles) for finding in findings if finding["result"] != "no_hit"],
+        "clearances": _clearances(case, flagged),
         "quiet": ", ".join(
-            code_words(finding["code"]) for finding in findings if finding["result"] == "no_hit"
+            titles.get(finding["code"]) or code_words(finding["code"])
+            for finding in findings
+            if finding["result"] == "no_hit"
         ),
         "hits": [hit_of(hit, payout, safe) for hit in hits],
         "questions": questions(hits, payout),
@@ -126,13 +134,34 @@ def _calls(case: Case) -> list[Call]:
     return calls
 
 
-def _why(finding: dict[str, Any]) -> Why:
-    result = finding["result"]
+def _clearances(case: Case, flagged: list[ScreeningRun]) -> list[str]:
+    """Return what would have cleared the payout by the latest screening that flagged it."""
+    if not case.is_waiting or not flagged:
+        return []
+    run = flagged[-1]
+    run.payout = case.payout
+    try:
+        return [one.words for one in clearances(run)[:CLEARANCES_SHOWN]]
+    except PolicyError:
+        return []
+
+
+def titles_of(runs: Sequence[ScreeningRun]) -> dict[str, str]:
+    """Return the rules' titles by code, as the policies of these runs have them."""
+    return {
+        rule["code"]: rule.get("title", "")
+        for run in runs
+        for rule in run.policy.document.get("rules", ())
+    }
+
+
+def why_of(finding: Mapping[str, Any], titles: Mapping[str, str]) -> Why:
+    """Return a finding as the page shows it."""
+    result, code = finding["result"], finding["code"]
     return Why(
         badge=console.badge(RESULT_WORDS.get(result, result), RESULT_TONES.get(result, "idle")),
-        title=finding.get("title") or code_words(finding["code"]),
+        title=titles.get(code) or code_words(code),
         words=finding["words"],
-        weight=finding["weight"],
     )
 
 

@@ -11,15 +11,17 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 from atlaspay.core.errors import InvalidRequestError, NotFoundError, PermissionRefusedError
-from compliance.admin.case_actions import CaseActions, staff
+from compliance.admin.bulk import BulkActions
+from compliance.admin.case_actions import staff
 from compliance.admin.case_page import case_page
 from compliance.admin.queue import queue_context
+from compliance.admin.reviewers import ReviewerViews
 from compliance.models import Case, Decision
 from compliance.services import saved_filters
 
 
 @admin.register(Case)
-class CaseAdmin(CaseActions):
+class CaseAdmin(BulkActions, ReviewerViews):
     """Cases: the list is the officers' queue, and so a page of its own."""
 
     page_template = "admin/compliance/case/page.html"
@@ -58,6 +60,14 @@ class CaseAdmin(CaseActions):
 
         return [
             post("next/", self.next_view, "next"),
+            path("statistics/", view(self.statistics_view), name="compliance_case_statistics"),
+            path("second-looks/", view(self.blind_view), name="compliance_case_blind"),
+            path(
+                "second-looks/<int:review_id>/", view(self.look_view), name="compliance_case_look"
+            ),
+            post("second-looks/next/", self.blind_next_view, "blind_next"),
+            post("bulk/", self.bulk_view, "bulk"),
+            post("bulk/confirm/", self.bulk_confirm_view, "bulk_confirm"),
             post("views/", self.save_filter_view, "save_filter"),
             post("views/<int:filter_id>/delete/", self.delete_filter_view, "delete_filter"),
             post("<path:object_id>/decide/", self.decide_view, "decide"),

@@ -13,7 +13,7 @@ from atlaspay.core import console
 from atlaspay.core.console import Call, Table
 from compliance.admin.chart import bars
 from compliance.admin.queue import Row, row_of
-from compliance.admin.words import KIND_TONES
+from compliance.admin.words import KIND_TONES, rule_choices
 from compliance.models import Case, Decision
 from compliance.selectors import today
 from compliance.services.assign import actionable
@@ -50,6 +50,7 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _review(user: User) -> dict[str, Any]:
+    rule_choices()  # the live policy's words for its codes
     figures = today.figures(user)
     flow = today.flow()
     may_decide = user.has_perm(DECIDE)

@@ -24,6 +24,8 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         "Review",
         (
             ("Cases", "gavel", "compliance.case"),
+            ("Second looks", "visibility", "admin:compliance_case_blind|compliance.decide_case"),
+            ("Officers", "monitoring", "admin:compliance_case_statistics|compliance.view_case"),
             ("Screening runs", "policy", "compliance.screeningrun"),
             ("Policies", "rule", "compliance.policy"),
             ("Snoozed rules", "notifications_paused", "compliance.rulesnooze"),
@@ -89,12 +91,23 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     home = {"title": "Home", "icon": "home", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"title": "", "items": [home]}]
     for title, entries in _MENU:
-        items = [
-            {"title": words, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")}
-            for words, icon, app, model in ((w, i, *m.split(".")) for w, i, m in entries)
-            if admin.site.is_registered(apps.get_model(app, model))
-            and request.user.has_perm(f"{app}.view_{model}")
-        ]
+        items = [item for entry in entries if (item := _item(entry, request)) is not None]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
     return groups
+
+
+def _item(entry: tuple[str, str, str], request: HttpRequest) -> dict[str, Any] | None:
+    """Return one entry, None where this person may not see it. Its last part is a model, or a
+    page's name and the permission it takes."""
+    words, icon, target = entry
+    if target.startswith("admin:"):
+        url_name, _, permission = target.partition("|")
+    else:
+        app, _, model = target.partition(".")
+        if not admin.site.is_registered(apps.get_model(app, model)):
+            return None
+        url_name, permission = f"admin:{app}_{model}_changelist", f"{app}.view_{model}"
+    if not request.user.has_perm(permission):
+        return None
+    return {"title": words, "icon": icon, "link": reverse(url_name)}

@@ -47,6 +47,7 @@ def queue_context(request: HttpRequest, user: User) -> dict[str, Any]:
     number = request.GET.get("p", "")
     found = queue_page(wanted, user, int(number) if number.isdecimal() and len(number) < 5 else 1)
     saved = list(filters_of(user))
+    rules = rule_choices()
     return {
         "title": "Cases",
         "heading": "Cases",
@@ -71,7 +72,7 @@ def queue_context(request: HttpRequest, user: User) -> dict[str, Any]:
             for one in saved
         ],
         "mine": [one for one in saved if one.user_id == user.pk],
-        "rules": rule_choices(),
+        "rules": rules,
         "partners": Partner.objects.order_by("name", "id").values_list("id", "name")[:PARTNERS_MAX],
         "currencies": CURRENCIES,
         "pages": _pages(wanted, found),

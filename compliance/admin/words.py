@@ -23,12 +23,14 @@ RESULT_TONES = {"hit": "bad", "error": "warn", "snoozed": "idle", "no_hit": "idl
 RESULT_WORDS = {"hit": "Hit", "error": "Rule failed", "snoozed": "Snoozed", "no_hit": "No hit"}
 SOON_S = 600
 
-_titles: dict[int, dict[str, str]] = {}
+# The live policy's number, and its rules' titles by code.
+_seen: list[int] = []
+_titles: dict[str, str] = {}
 
 
 def code_words(code: str) -> str:
     """Return a rule's code in words; a rule of a later policy shows its code spelled out."""
-    return CODES.get(code) or code.replace("_", " ").capitalize()
+    return CODES.get(code) or _titles.get(code) or code.replace("_", " ").capitalize()
 
 
 def rule_choices() -> list[tuple[str, str]]:
@@ -36,13 +38,12 @@ def rule_choices() -> list[tuple[str, str]]:
     number = live.live_number()
     if number is None:
         return []
-    if number not in _titles:
+    if _seen != [number]:
         document = Policy.objects.values_list("document", flat=True).get(number=number)
         _titles.clear()
-        _titles[number] = {
-            rule["code"]: code_words(rule["code"]) for rule in document.get("rules", ())
-        }
-    return sorted(_titles[number].items(), key=lambda choice: choice[1])
+        _titles.update({rule["code"]: rule.get("title", "") for rule in document.get("rules", ())})
+        _seen[:] = [number]
+    return sorted(((code, code_words(code)) for code in _titles), key=lambda choice: choice[1])
 
 
 def due_badge(case: Case) -> SafeString:
