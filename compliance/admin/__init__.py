@@ -1,6 +1,7 @@
 """Compliance's part of the console."""
 
 from compliance.admin import (
+    audit,
     cases,
     decisions,
     paid_before,
@@ -17,6 +18,7 @@ from compliance.admin import (
 )
 
 __all__ = [
+    "audit",
     "cases",
     "decisions",
     "paid_before",

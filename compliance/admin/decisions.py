@@ -1,29 +1,26 @@
-"""Receipts: each decision with what was known, and a button that recomputes the chain."""
+"""Receipts: each decision with what was known. Whoever may, verifies and exports from here."""
 
 import json
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin import display
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
-from django.views.decorators.http import require_POST
 
 from atlaspay.core import console
+from atlaspay.core.access.log import ViewsLogged
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
 from compliance.admin.words import KIND_TONES, RESULT_TONES, code_words
 from compliance.models import Decision
 from compliance.models.reasons import ApproveReason, RejectReason
-from compliance.services.audit import background
 
 REASONS = dict([*ApproveReason.choices, *RejectReason.choices])
 
 
 @admin.register(Decision)
-class DecisionAdmin(ReadOnlyAdmin):
+class DecisionAdmin(ViewsLogged, ReadOnlyAdmin):
     """The chain, newest first."""
 
     list_display = ["number", "ruling", "recipient", "amount", "reason", "by", "decided"]
@@ -71,28 +68,12 @@ class DecisionAdmin(ReadOnlyAdmin):
         """Return when."""
         return console.when(decision.decided_at)
 
-    def get_urls(self) -> list[URLPattern]:
-        """Add the verification."""
-        view = self.admin_site.admin_view(require_POST(self.verify_view))
-        return [path("verify/", view, name="compliance_decision_verify"), *super().get_urls()]
-
-    def verify_view(self, request: HttpRequest) -> HttpResponse:
-        """Recompute the chain and say what was found."""
-        if not request.user.has_perm("compliance.verify_audit"):
-            raise PermissionDenied
-        background.ask()
-        messages.success(request, "The verification is under way.")
-        return HttpResponseRedirect(reverse("admin:compliance_decision_changelist"))
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Offer the verification to those who may."""
         may_verify = request.user.has_perm("compliance.verify_audit")
-        response: HttpResponse = super().changelist_view(
-            request, {**(extra_context or {}), "may_verify": may_verify}
-        )
-        return response
+        return super().changelist_view(request, {**(extra_context or {}), "may_verify": may_verify})
 
     def page(self, request: HttpRequest, obj: Decision) -> dict[str, Any]:
         """Return the receipt."""
@@ -111,6 +92,10 @@ class DecisionAdmin(ReadOnlyAdmin):
                 Fact("Case", console.id_link("compliance_case", obj.case_id, "Open the case")),
                 Fact("Reason", REASONS.get(obj.reason_code, obj.reason_code)),
                 Fact("Policy", obj.policy_id),
+                Fact("Took effect", _stage(obj)),
+                Fact("Two officers because", console.text_or_dash(", ".join(obj.four_eyes))),
+                Fact("Decided together", console.code(obj.bulk_id)),
+                Fact("Case taken", console.when(obj.opened_at)),
                 Fact("Request", console.code(obj.request_id)),
                 Fact("Internal", obj.internal_text, wide=True),
                 Fact("To the partner", console.text_or_dash(obj.partner_text), wide=True),
@@ -119,6 +104,15 @@ class DecisionAdmin(ReadOnlyAdmin):
             ],
             "tables": [_difference(obj), _findings(obj), _known(obj)],
         }
+
+
+def _stage(decision: Decision) -> object:
+    """Say what a receipt did, with a link to the one it answers or undoes."""
+    words = decision.get_stage_display()
+    if not decision.about_id:
+        return words
+    verb = "undoes" if decision.kind == Decision.Kind.UNDO else "answers"
+    return format_html("{}: {} {}", words, verb, console.reference(decision.about_id))
 
 
 def _difference(decision: Decision) -> Table:

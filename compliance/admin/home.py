@@ -11,11 +11,13 @@ from django.utils.html import format_html
 
 from atlaspay.core import console
 from atlaspay.core.console import Call, Table
+from compliance.admin.audit import PROOF_TEMPLATE
 from compliance.admin.chart import bars
 from compliance.admin.queue import Row, row_of
 from compliance.admin.words import KIND_TONES, rule_choices
 from compliance.models import Case, Decision
 from compliance.selectors import today
+from compliance.selectors.proof import proof
 from compliance.services.assign import actionable
 from compliance.services.permissions import DECIDE, is_lead
 from payouts.admin.words import PAYOUT_TONES, rail_words
@@ -43,6 +45,8 @@ def home(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {"title": "Home", "heading": "Home", "tiles": [], "tables": []}
     if isinstance(user, User) and user.has_perm("compliance.view_case"):
         made |= _review(user)
+    if user.has_perm("compliance.view_decision"):
+        made |= {"proof": proof(), "proof_template": PROOF_TEMPLATE}
     if user.has_perm("payouts.view_railstate"):
         rails = rails_health()
         made |= {"rails": _rails(rails), "calls": _paused(rails)}

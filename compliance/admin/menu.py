@@ -77,7 +77,9 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Audit",
         (
+            ("Proof", "fact_check", "compliance.verification"),
             ("Decisions", "verified", "compliance.decision"),
+            ("Heads", "anchor", "compliance.audithead"),
             ("Access log", "door_front", "core.accessevent"),
             ("Staff", "group", "auth.user"),
             ("Roles", "badge", "auth.group"),

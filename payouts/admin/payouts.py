@@ -26,7 +26,7 @@ class PayoutAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     search_fields = ["=id", "=reference", "=batch__id", "=attempts__end_to_end_id"]
     search_help_text = "Payout or batch id, reference, or the bank's end-to-end id: exact"
-    page_template = "console/page.html"
+    page_template = "admin/payouts/payout/page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Payout]:
         """Leave out what no list shows, sealed accounts above all."""

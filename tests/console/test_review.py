@@ -214,12 +214,12 @@ def test_a_name_full_of_markup_stays_a_name(anna: User) -> None:
 
 def test_the_chain_is_verified_from_the_console(anna: User) -> None:
     approve(open_case(), anna)
-    url = reverse("admin:compliance_decision_verify")
+    url = reverse("admin:compliance_audit_ask")
     vera = signed_in(staff("auditor", "vera"))
 
     text = vera.post(url, follow=True).content.decode()
 
-    assert "The verification is under way" in text
+    assert "this page looks again every three seconds" in text
     assert signed_in(anna).post(url).status_code == 403
 
 

@@ -31,6 +31,7 @@ class Command(BaseCommand):
         """Export."""
         payout_id = options["payout_id"]
         try:
+            export.require(payout_id)
             with context.bind(actor="system:export_payout"):
                 record(Kind.EXPORTED, object_type="payouts.payout", object_id=payout_id)
                 text = export.to_text(export.export_payout(payout_id))

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from atlaspay.core import context
 from atlaspay.core.access.log import Kind
 from atlaspay.core.access.log import record as record_access
 from compliance.services import audit
@@ -48,13 +49,11 @@ class Command(BaseCommand):
             pass
         report = work.report()
         if not options["no_record"]:
-            background.record(report, work.done, replays_all=options["replay"])
-            record_access(
-                Kind.VERIFIED,
-                object_type="compliance.decision",
-                object_id=report.position,
-                detail="sound" if report.is_sound else "broken",
-            )
+            with context.bind(actor="system:verify_audit"):
+                made = background.record(report, work.done, replays_all=options["replay"])
+                record_access(
+                    Kind.VERIFIED, obj=made, detail="all holds" if report.is_sound else "broken"
+                )
         self._answer(report, as_json=options["json"])
         if not report.is_sound:
             raise SystemExit(1)

@@ -10,13 +10,22 @@ from typing import Any
 from django.db import connection, transaction
 
 from compliance.services import chain
-from compliance.services.audit import heads, law, of_cases, of_payouts, of_policies, probes
+from compliance.services.audit import (
+    heads,
+    law,
+    of_cases,
+    of_payouts,
+    of_policies,
+    of_runs,
+    probes,
+)
 from compliance.services.audit.probes import rows
 from compliance.services.audit.report import Check, Report
 
 # Ids are ASCII letters, digits and an underscore: above all of them.
 LAST = "~"
 CHAIN_PAGE = 5_000
+REPLAY_PAGE = 2_000
 COUNTS = """
 SELECT count(*), count(*) FILTER (WHERE state IN ('open', 'second')),
     count(*) FILTER (WHERE state = 'decided'), count(*) FILTER (WHERE state = 'withdrawn'),
@@ -120,6 +129,17 @@ def _payouts(work: Work) -> bool:
     return _sweep(work, "payouts_payout", of_payouts.PAYOUTS)
 
 
+def _replay(work: Work) -> bool:
+    check = work.check("replay")
+    if work.replays:
+        of_runs.faults(check, of_runs.sample(work.replays))
+        return True
+    found = of_runs.after(work.cursor, REPLAY_PAGE)
+    of_runs.faults(check, found)
+    work.cursor = found[-1] if found else LAST
+    return len(found) < REPLAY_PAGE
+
+
 def _sweep(work: Work, table: str, of: Iterable[probes.Probe]) -> bool:
     found = rows(
         f"SELECT id FROM {table} WHERE id > %s ORDER BY id OFFSET %s LIMIT 1",  # noqa: S608
@@ -155,6 +175,7 @@ STEPS: tuple[Callable[[Work], bool], ...] = (
     _chain,
     _cases,
     _payouts,
+    _replay,
     _counts,
 )
 

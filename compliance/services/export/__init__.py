@@ -26,12 +26,17 @@ FORMAT = "atlaspay payout file, version 1"
 SCRIPT = Path(__file__).with_name("verify_export.py")
 
 
+def require(payout_id: str) -> None:
+    """Raise NotFoundError where there is no such payout: before an export is logged."""
+    if not Payout.objects.filter(id=payout_id).exists():
+        raise NotFoundError(f"There is no payout {payout_id}.")
+
+
 def export_payout(payout_id: str) -> dict[str, Any]:
     """Return the file of a payout. Raises NotFoundError."""
+    require(payout_id)
     with _snapshot():
-        payout = Payout.objects.filter(id=payout_id).first()
-        if payout is None:
-            raise NotFoundError(f"There is no payout {payout_id}.")
+        payout = Payout.objects.get(id=payout_id)
         parts = _parts(payout)
         head = _head()
     made = {
