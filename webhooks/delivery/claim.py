@@ -86,23 +86,30 @@ WITH RECURSIVE fresh(endpoint_id) AS (
             WHERE d.state = 'pending' AND d.attempt_count > 0 AND d.endpoint_id > r.endpoint_id
             ORDER BY d.endpoint_id LIMIT 1)
     FROM retry r WHERE r.endpoint_id IS NOT NULL
-), busy AS (SELECT endpoint_id FROM fresh UNION SELECT endpoint_id FROM retry)
+), busy AS (
+    SELECT endpoint_id FROM fresh UNION SELECT endpoint_id FROM retry
+), due AS MATERIALIZED (
+    -- The first by due time, which only the queue's indexes can give: an EXISTS would be answered
+    -- by reading the table, whose past is long.
+    SELECT b.endpoint_id,
+           (SELECT d.due_at FROM webhooks_delivery d WHERE d.endpoint_id = b.endpoint_id
+            AND d.state = 'pending' AND d.attempt_count = 0 ORDER BY d.due_at LIMIT 1) AS fresh_at,
+           (SELECT d.due_at FROM webhooks_delivery d WHERE d.endpoint_id = b.endpoint_id
+            AND d.state = 'pending' AND d.attempt_count > 0 ORDER BY d.due_at LIMIT 1) AS retry_at
+    FROM busy b WHERE b.endpoint_id IS NOT NULL
+)
 SELECT e.id, e.partner_id, e.url, e.secret_sealed,
        CASE WHEN e.previous_secret_until IS NULL
                  OR e.previous_secret_until > statement_timestamp()
             THEN e.previous_secret_sealed END AS previous_secret_sealed,
        h.failing_since, h.streak, h.breaker_trips, h.breaker_open_until, h."window",
        h.warnings_sent
-FROM busy b
-JOIN webhooks_endpoint e ON e.id = b.endpoint_id
+FROM due
+JOIN webhooks_endpoint e ON e.id = due.endpoint_id
 LEFT JOIN webhooks_endpointhealth h ON h.endpoint_id = e.id
-WHERE e.status = 'enabled' AND e.deleted_at IS NULL
+WHERE least(due.fresh_at, due.retry_at) <= statement_timestamp()
+  AND e.status = 'enabled' AND e.deleted_at IS NULL
   AND (h.breaker_open_until IS NULL OR h.breaker_open_until <= statement_timestamp())
-  AND (EXISTS (SELECT FROM webhooks_delivery d WHERE d.endpoint_id = e.id AND d.state = 'pending'
-               AND d.attempt_count = 0 AND d.due_at <= statement_timestamp())
-       OR EXISTS (SELECT FROM webhooks_delivery d WHERE d.endpoint_id = e.id
-                  AND d.state = 'pending' AND d.attempt_count > 0
-                  AND d.due_at <= statement_timestamp()))
 """
 
 _CLAIM = """

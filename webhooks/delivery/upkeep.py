@@ -27,7 +27,7 @@ WHERE id IN (
         SELECT x.id FROM webhooks_delivery x
         WHERE x.endpoint_id = e.id AND x.state = 'pending' AND x.attempt_count = 0
           AND (x.claim_id IS NULL OR x.due_at <= statement_timestamp())
-        LIMIT %(slice)s FOR UPDATE SKIP LOCKED
+        ORDER BY x.due_at LIMIT %(slice)s FOR UPDATE SKIP LOCKED
     ) d ON true
     WHERE e.status = 'disabled' OR e.deleted_at IS NOT NULL
     LIMIT %(slice)s
