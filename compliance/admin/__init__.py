@@ -2,6 +2,7 @@
 
 from compliance.admin import (
     audit,
+    auto,
     cases,
     decisions,
     paid_before,
@@ -19,6 +20,7 @@ from compliance.admin import (
 
 __all__ = [
     "audit",
+    "auto",
     "cases",
     "decisions",
     "paid_before",

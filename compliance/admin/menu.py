@@ -28,6 +28,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Officers", "monitoring", "admin:compliance_case_statistics|compliance.view_case"),
             ("Screening runs", "policy", "compliance.screeningrun"),
             ("Policies", "rule", "compliance.policy"),
+            ("Automatic approval", "smart_toy", "compliance.autopolicy"),
             ("Snoozed rules", "notifications_paused", "compliance.rulesnooze"),
         ),
     ),
