@@ -21,6 +21,7 @@ BEAT_SCHEDULE = {
     "resolve-unknown": _every(1, "payouts.resolve_unknown", "inquiry"),
     "process-callbacks": _every(1, "payouts.process_callbacks", "settlement"),
     "sweep": _every(1, "payouts.sweep", "settlement"),
+    "approve": _every(30, "compliance.approve", "screening"),
     "rescreen": _every(10, "compliance.rescreen", "default"),
     "reconcile": _every(300, "payouts.reconcile", "default"),
     "backtest": _every(5, "compliance.backtest", "default"),

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from atlaspay.core.nudge import nudge
 from compliance.selectors.screening import is_screening_late
-from compliance.services import backtest_run, rescreen
+from compliance.services import auto, backtest_run, rescreen
 from compliance.services.audit import background, heads
 from compliance.services.backtest import TASK as BACKTEST
 from compliance.services.screen import CHUNK, screen_chunk
@@ -15,6 +15,7 @@ from compliance.services.screen import CHUNK, screen_chunk
 SLICE_S = 5.0
 # Short: new payouts wait for the same worker meanwhile.
 RESCREEN_SLICE_S = 1.0
+APPROVE_SLICE_S = 1.0
 
 
 @shared_task(name="compliance.screen")
@@ -24,13 +25,24 @@ def screen() -> int:
     started = time.monotonic()
     total = 0
     while True:
-        done = screen_chunk()
+        done = screen_chunk(classify=auto.classify)
         total += done
         if done < CHUNK:
             return total
         if time.monotonic() - started >= SLICE_S:
             nudge("compliance.screen")
             return total
+
+
+@shared_task(name=auto.TASK)
+def approve() -> None:
+    """Approve what the armed version of automatic approval answers, in a transaction of its own:
+    what goes wrong here holds up no screening."""
+    ends = time.monotonic() + APPROVE_SLICE_S
+    while auto.approve_eligible() == auto.LIMIT:
+        if time.monotonic() >= ends:
+            nudge(auto.TASK, queue="screening")
+            return
 
 
 @shared_task(name=BACKTEST)

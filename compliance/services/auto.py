@@ -15,10 +15,11 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from atlaspay.core import clock, context
+from atlaspay.core.nudge import nudge
 from compliance.models import AutoDay, AutoStep, Case, Decision, Policy, RescreenHit
 from compliance.models.reasons import AutoReason
 from compliance.rules.auto import NEVER_CLASSES, AutoError, AutoRules, read, wilson_lower
-from compliance.rules.policy import Assessment, Result
+from compliance.rules.policy import Assessment, Result, Verdict
 from compliance.screening import live
 from compliance.selectors.auto import Combination, Record, officers_record, spent_on
 from compliance.services import auto_watch, docket, four_eyes, receipts
@@ -33,6 +34,7 @@ from payouts.services.decisions import Change, Ruling
 
 log = logging.getLogger(__name__)
 
+TASK = "compliance.approve"
 LIMIT = 500
 TEXT = (
     "Officers approved {approved} of {decided} cases flagged by the same rules within {days} days"
@@ -43,18 +45,21 @@ TEXT = (
 def classify(payouts: Sequence[Payout], assessments: Sequence[Assessment]) -> list[str]:
     """Return what the armed version makes of each flagged payout, in order: a `Case.Auto` each.
 
-    Screening calls it inside its transaction. Moves nothing; without an armed version all are
-    ineligible.
+    Screening calls it inside its transaction, and the worker that approves is woken by its commit.
+    Moves nothing; without an armed version all are ineligible.
     """
     step = auto_watch.armed_step()
     rules = _rules_of(step)
     if rules is None:
         return [Case.Auto.NONE] * len(payouts)
     classes = _live_classes()
-    return [
+    marks = [
         _class_of(payout, each, rules, classes)
         for payout, each in zip(payouts, assessments, strict=True)
     ]
+    if Case.Auto.ELIGIBLE in marks:
+        nudge(TASK, queue="screening")
+    return marks
 
 
 def approve_eligible(*, limit: int = LIMIT) -> int:
@@ -65,7 +70,10 @@ def approve_eligible(*, limit: int = LIMIT) -> int:
     """
     step = auto_watch.armed_step()
     rules = _rules_of(step)
-    if step is None or rules is None:
+    if step is None or rules is None or not _has_eligible():
+        return 0
+    used = spent_on(step.policy, clock.now().date()).values()
+    if sum(row.count for row in used) >= rules.day_count:
         return 0
     record = officers_record(rules.codes, rules.record_days)
     good = {key: one for key, one in record.items() if rules.is_good(one.approved, one.decided)}
@@ -218,6 +226,10 @@ def _eligible(rules: AutoRules, good: Mapping[Combination, Record]) -> QuerySet[
     )
 
 
+def _has_eligible() -> bool:
+    return Case.objects.filter(state=Case.State.OPEN, auto=Case.Auto.ELIGIBLE).exists()
+
+
 def _live_classes() -> dict[str, str]:
     number = live.live_number() or 0
     document = Policy.objects.values_list("document", flat=True).filter(number=number).first()
@@ -229,7 +241,8 @@ def _class_of(
 ) -> str:
     codes = set(assessment.codes)
     is_answerable = (
-        rules.admits(payout.amount_minor, payout.currency, payout.partner_id, codes)
+        assessment.verdict is Verdict.REVIEW
+        and rules.admits(payout.amount_minor, payout.currency, payout.partner_id, codes)
         and not {classes.get(code, four_eyes.UNKNOWN_CLASS) for code in codes} & NEVER_CLASSES
         and all(finding["result"] != Result.ERROR for finding in assessment.findings)
     )

@@ -24,15 +24,18 @@ from compliance.services.assign import claim
 from compliance.services.auto import approve_eligible
 from compliance.services.escalate import escalate
 from compliance.services.undo import undo
+from compliance.tasks import approve as task
+from compliance.tasks import screen
 from payouts.models import Payout
-from tests.compliance.factories import listed_case, open_case, staff
+from tests.compliance.factories import LISTED, listed_case, open_case, staff
 from tests.compliance.test_decide import approve, reject
-from tests.payouts.factories import funded_partner
+from tests.payouts.factories import funded_partner, make_payouts
 
 pytestmark = pytest.mark.django_db
-CODE = "amount_over_limit"
+# What a large first payout of a new partner is flagged by, and one to another account of its own.
+CODES = ["amount_over_limit", "new_account_new_partner", "destination_changed"]
 DOCUMENT = {
-    "codes": [CODE],
+    "codes": CODES,
     "max_amount": {"EUR": "15000.00"},
     "day_count": 3,
     "day_amount": {"EUR": "30000.00"},
@@ -155,7 +158,7 @@ def test_its_own_approvals_are_no_record(anna: User) -> None:
         {"auto": "holdout"},
         {"auto": ""},
         {"is_blocked": True},
-        {"codes": [CODE, "duplicate"]},
+        {"codes": [*CODES, "duplicate"]},
         {"raised_at": "2026-11-22T10:00:00Z"},
     ],
     ids=["hold-out", "not eligible", "blocked", "other codes", "raised"],
@@ -284,6 +287,61 @@ def test_a_later_hit_on_what_it_let_go_stops_it(anna: User) -> None:
     step = AutoStep.objects.first()
     assert (step.kind, step.case) == ("stopped", case)
     assert state(waiting) == "in_review"
+
+
+def screened(amounts: list[int], **fields: object) -> list[str]:
+    """Screen payouts as the task does; return what automatic approval makes of each case."""
+    payouts = make_payouts(funded_partner(100_000_000), amounts, **fields)
+    screen()
+    found = dict(Case.objects.filter(payout__in=payouts).values_list("payout_id", "auto"))
+    return [found[payout.id] for payout in payouts]
+
+
+def test_screening_marks_what_the_armed_version_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compliance.services.auto.secrets.randbelow", lambda _: 5)
+    assert screened([1_000_000]) == [""]
+
+    armed()
+
+    assert screened([1_000_000, 1_500_000, 1_500_001]) == ["eligible", "eligible", ""]
+    assert screened([1_000_000], recipient_name=LISTED) == [""]
+    assert screened([1_000_000], recipient_country="RU") == [""]
+    monkeypatch.setattr("compliance.services.auto.secrets.randbelow", lambda _: 4)
+    assert screened([1_000_000, 1_500_001]) == ["holdout", ""]
+
+
+def test_the_hold_out_is_drawn_for_each_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    armed(holdout_percent=50)
+    draws = iter([49, 50, 0, 99])
+    monkeypatch.setattr("compliance.services.auto.secrets.randbelow", lambda _: next(draws))
+
+    assert screened([1_000_000] * 4) == ["holdout", "eligible"] * 2
+
+
+def test_the_task_approves_what_screening_marked(
+    anna: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compliance.services.auto.secrets.randbelow", lambda _: 99)
+    record(anna)
+    armed()
+    payouts = [
+        payout
+        for amount_minor in (1_000_000, 1_000_001)
+        for payout in make_payouts(funded_partner(100_000_000), [amount_minor])
+    ]
+    screen()
+
+    task()
+
+    states = Payout.objects.filter(id__in=[payout.id for payout in payouts])
+    assert set(states.values_list("state", flat=True)) == {"queued"}
+    assert audit.verify().is_sound
+
+
+def test_waking_without_work_costs_two_statements(anna: User, django_assert_num_queries) -> None:
+    armed()
+    with django_assert_num_queries(2):
+        assert approve_eligible() == 0
 
 
 def test_who_wrote_a_version_cannot_arm_it() -> None:

@@ -247,7 +247,7 @@ def test_without_a_policy_nothing_is_cleared(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_task_screens_all_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compliance.tasks.CHUNK", 2)
-    monkeypatch.setattr("compliance.tasks.screen_chunk", lambda: screen_chunk(limit=2))
+    monkeypatch.setattr("compliance.tasks.screen_chunk", lambda **_: screen_chunk(limit=2))
     make_payouts(funded_partner(), [100] * 5)
 
     assert screen() == 5
