@@ -27,6 +27,7 @@ from compliance.services.undo import undo
 from compliance.tasks import approve as task
 from compliance.tasks import screen
 from payouts.models import Payout
+from payouts.services import unit
 from tests.compliance.factories import LISTED, listed_case, open_case, staff
 from tests.compliance.test_decide import approve, reject
 from tests.payouts.factories import funded_partner, make_payouts
@@ -77,7 +78,8 @@ def record(anna: User, approved: int = 2) -> None:
 def eligible(amount_minor: int = 1_000_000, **fields: object) -> Case:
     """Return an open case that screening marked for automatic approval."""
     case = open_case(amount_minor, **fields)
-    Case.objects.filter(id=case.id).update(auto="eligible")
+    with unit.open(reason="marked"):
+        Case.objects.filter(id=case.id).update(auto="eligible")
     case.refresh_from_db()
     return case
 

@@ -15,7 +15,7 @@ from compliance.services.blind import claim_next_blind
 from compliance.services.decide import seen_mark
 from compliance.services.undo import undo
 from payouts.models import Attempt, Payout
-from payouts.services import dispatch
+from payouts.services import dispatch, unit
 from payouts.services.cancel import cancel_payout
 from tests.compliance.factories import open_case, staff
 from tests.compliance.test_auto import DOCUMENT
@@ -71,7 +71,7 @@ def test_two_second_officers_give_one_answer():
         (answer,) = proposal.answers.all()
         state = Payout.objects.get(id=proposal.payout_id).state
         assert state == ("queued" if answer.stage == "confirmed" else "in_review")
-    assert audit.verify().is_sound
+    assert faults() == []
 
 
 def test_a_new_hit_and_a_confirmation_never_both_count():
@@ -119,17 +119,17 @@ def test_an_undo_a_cancel_and_another_undo_have_one_winner():
         first, second, canceled = together(
             lambda: undo(approval.id, user=lena, **words),
             lambda: undo(approval.id, user=anna, **words),
-            lambda: cancel_payout(case.partner_id, case.payout_id),
+            lambda: canceled_by_partner(case),
         )
 
         assert not isinstance(canceled, ProblemError)
         assert outcome([first, second])["done"] <= 1
         assert Payout.objects.get(id=case.payout_id).state == "canceled"
         assert Case.objects.filter(payout_id=case.payout_id, state__in=Case.WAITING).count() == 0
-    assert audit.verify().is_sound
+    assert faults() == []
 
 
-def _canceled(case: Case) -> Payout:
+def canceled_by_partner(case: Case) -> Payout:
     with context.bind(actor="key:key_partner"):
         return cancel_payout(case.partner_id, case.payout_id)
 
@@ -172,7 +172,7 @@ def test_overlapping_bulks_decide_each_case_once_and_do_not_deadlock():
         assert [line.result for line in one.lines] == [line.result for line in same.lines]
         decided = one.count("decided") + other.count("decided")
         assert decided == 6 - (not isinstance(single, ProblemError))
-    assert audit.verify().is_sound
+    assert faults() == []
 
 
 def test_officers_who_ask_at_once_get_different_cases():
@@ -216,7 +216,8 @@ def version(monkeypatch):
 
 def eligible(number: int) -> list[Case]:
     cases = [open_case(1_000_000) for _ in range(number)]
-    Case.objects.filter(id__in=[case.id for case in cases]).update(auto="eligible")
+    with unit.open(reason="marked"):
+        Case.objects.filter(id__in=[case.id for case in cases]).update(auto="eligible")
     return cases
 
 
@@ -264,4 +265,9 @@ def test_rejections_and_the_machine_do_not_deadlock_and_stop_it(version):
     assert Decision.objects.filter(case__in=cases).count() == len(
         set(Decision.objects.filter(case__in=cases).values_list("case_id", flat=True))
     )
-    assert audit.verify().is_sound
+    assert faults() == []
+
+
+def faults() -> list[str]:
+    """Return what the audit says is wrong."""
+    return [check.fault for check in audit.verify().checks if check.fault]
