@@ -22,10 +22,13 @@
     const top = document.activeElement?.closest("[id]")?.id;
     const open = [...form.querySelectorAll("details[open][id]")].map((each) => each.id);
     const answer = await post(form, form.action, { do: wanted });
-    if (!answer.ok) return form.requestSubmit();
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
     const fresh = page.getElementById("ap-builder");
-    if (!fresh) return window.location.reload();
+    if (!fresh) {
+      changed(form);
+      form.querySelector(".ap-unsaved").textContent = "The server did not do that. Are you still signed in? What you typed is still here.";
+      return;
+    }
     form.replaceWith(fresh);
     changed(fresh);
     if (!/^(up|down|drop-rule):/.test(wanted)) open.forEach((id) => { const each = document.getElementById(id); if (each) each.open = true; });
@@ -68,16 +71,19 @@
   });
   window.addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
 
-  const going = document.querySelector("[data-reload]");
-  if (going) {
-    const follow = async () => {
+  const follow = () => {
+    const going = document.querySelector("[data-reload]");
+    if (!going) return;
+    setTimeout(async () => {
       const answer = await fetch(window.location.href, { headers: { "X-AtlasPay-Background": "1" } });
-      if (!answer.ok) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
       const fresh = page.querySelector(".ap-page");
-      if (fresh) document.querySelector(".ap-page").replaceWith(fresh);
-      if (document.querySelector("[data-reload]")) setTimeout(follow, going.dataset.reload * 1000);
-    };
-    setTimeout(follow, going.dataset.reload * 1000);
-  }
+      // Signed out, or the server is away: the page stays as it is, and a reload says why.
+      if (!fresh) return;
+      document.querySelector(".ap-page").replaceWith(fresh);
+      follow();
+    }, going.dataset.reload * 1000);
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", follow);
+  else follow();
 })();
