@@ -200,7 +200,8 @@ def test_the_demos_logins_open_by_password_alone(client, settings, capsys):
     settings.ATLASPAY_REQUIRE_TOTP = False
     call_command("seed_demo", "--json")
     logins = json.loads(capsys.readouterr().out)["logins"]
-    assert {login["username"] for login in logins} == {"ada", "grace", "noor", "omar", "admin"}
+    names = {"ada", "grace", "ines", "paul", "noor", "omar", "admin"}
+    assert {login["username"] for login in logins} == names
     for login in logins:
         browser = Client()
         assert sign_in(browser, login["username"], login["password"]).url == "/console/"

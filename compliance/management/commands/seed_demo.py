@@ -20,7 +20,14 @@ from webhooks.services import create_endpoint
 
 NAME = "Demo Marketplace"
 MONEY = {"EUR": 500_000_000, "USD": 500_000_000, "GBP": 100_000_000}
-STAFF = {"officer": "ada", "lead": "grace", "auditor": "noor", "operator": "omar"}
+STAFF = {
+    "officer": "ada",
+    "lead": "grace",
+    "rule_author": "ines",
+    "rule_publisher": "paul",
+    "auditor": "noor",
+    "operator": "omar",
+}
 
 
 class Command(BaseCommand):
