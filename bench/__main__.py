@@ -1,7 +1,7 @@
 """`python -m bench [PART ...]`: measure the platform on this machine; JSON as the last line.
 
-Without a part: throughput with its two comparisons, burst, paced and memory, in under five minutes;
-with `--full` also fairness, stability, growth and console.
+Without a part: throughput with its two comparisons, screening, burst, paced and memory, in under
+five minutes; with `--full` also fairness, stability, growth and console.
 """
 
 import argparse
@@ -13,11 +13,11 @@ from typing import Any
 
 from atlaspay.embedded import EmbeddedError
 from bench import fill, meter, report
-from bench.parts import arrivals, console, fairness, growth, throughput
+from bench.parts import arrivals, console, fairness, growth, screening, throughput
 from bench.processes import BenchError
 from bench.stack import Stack, platform
 
-QUICK = ("throughput", "limit", "baseline", "burst", "paced")
+QUICK = ("throughput", "limit", "baseline", "screening", "burst", "paced")
 LONG = ("fairness", "stability", "growth", "console")
 
 
@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _measure(stack: Stack, options: argparse.Namespace, found: dict[str, Any]) -> None:
     parts = options.parts or [*QUICK, *(LONG if options.full else ())]
-    if not {"limit", "baseline"} >= set(parts):
+    if not {"limit", "baseline", "screening"} >= set(parts):
         throughput.warm_up(stack)
     if "throughput" in parts:
         found["throughput"] = throughput.measure(
@@ -58,6 +58,10 @@ def _measure(stack: Stack, options: argparse.Namespace, found: dict[str, Any]) -
             ours.get("payouts_per_s_median"),
             limit_payouts=options.limit_payouts if "limit" in parts else 0,
             baseline_payouts=options.baseline_payouts if "baseline" in parts else 0,
+        )
+    if "screening" in parts:
+        found["screening"] = screening.measure(
+            stack, payouts=options.screened, names=options.names, times=options.repeats
         )
     if "burst" in parts:
         found["burst"] = arrivals.burst(stack, posts=options.posts)
@@ -89,6 +93,8 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, help="throughput runs")
     parser.add_argument("--limit-payouts", type=int, default=10_000)
     parser.add_argument("--baseline-payouts", type=int, default=1_000)
+    parser.add_argument("--screened", type=int, default=10_000, help="payouts of one screening run")
+    parser.add_argument("--names", type=int, default=20_000, help="listed names of screening")
     parser.add_argument("--posts", type=int, default=200, help="POSTs of a burst")
     parser.add_argument("--batches-per-s", type=float, default=8.0, help="of paced arrival")
     parser.add_argument("--seconds", type=float, default=30.0, help="of paced arrival")

@@ -22,9 +22,9 @@ SETUP = (
     """,
     """
     INSERT INTO webhooks_endpoint (id, partner_id, url, description, event_types, status,
-        disabled_reason, secret_sealed, created_at, updated_at)
-    VALUES (%(endpoint)s, %(partner)s, 'http://127.0.0.1/', '', '{}', 'enabled', '', '', now(),
-        now())
+        disabled_reason, mode, proposed_url, secret_sealed, created_at, updated_at)
+    VALUES (%(endpoint)s, %(partner)s, 'http://127.0.0.1/', '', '{}', 'enabled', '', 'live', '', '',
+        now(), now())
     """,
     """
     INSERT INTO ledger_account (name, kind, normal_side, currency, is_guarded) VALUES

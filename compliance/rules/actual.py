@@ -4,7 +4,7 @@ None means: not known. A sum over a full window is a bound from below (`Bound`).
 """
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from compliance.rules.catalogue import Op
@@ -55,11 +55,21 @@ def actual_of(condition: Condition) -> Actual:
     return _SPECIAL.get(fact) or (lambda values: values.get(key))
 
 
+def bound_key(condition: Condition) -> str:
+    """Return the name of the count that tells whether a sum is only known to be at least what it
+    says; empty where the fact is always exact."""
+    if not condition.fact.endswith("_sum") or condition.fact == "partner_sum":
+        return ""
+    return key_of(condition).replace("_sum_", "_count_")
+
+
 def is_bound(condition: Condition, values: Values) -> bool:
     """Say whether a sum is only known to be at least what it says, for its window was full."""
-    if not condition.fact.endswith("_sum") or condition.fact == "partner_sum":
-        return False
-    count = values.get(key_of(condition).replace("_sum_", "_count_"))
+    key = bound_key(condition)
+    return bool(key) and is_full(values.get(key))
+
+
+def is_full(count: int | None) -> bool:
     return count is None or count >= WINDOW_CAP
 
 
@@ -118,9 +128,10 @@ def _corridor(values: Values) -> str | None:
 
 def _recipient_name(values: Values) -> str | None:
     name = values.get("recipient_name")
-    return recipient_key(name) if name else None
+    return _key(name) if name else None
 
 
+_key = lru_cache(maxsize=16_384)(recipient_key)
 _SPECIAL: dict[str, Actual] = {
     "account_country": _account_country,
     "account_abroad": _account_abroad,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from operator import ge, gt, le, lt
 from typing import Any
 
-from compliance.rules.actual import Values, actual_of, is_bound
+from compliance.rules.actual import Values, actual_of, bound_key, is_full
 from compliance.rules.catalogue import Kind, Op
 from compliance.rules.names import recipient_key
 from compliance.rules.tree import Condition, Limits, Members, Not, Tree, plain
@@ -93,12 +93,16 @@ def _money(condition: Condition) -> Test:
 
         return test_amount
 
+    count_key = bound_key(condition)
+
     def test(values: Values) -> bool | None:
         limit, total = limit_of(values["currency"]), actual(values)
         if limit is None or total is None:
             return None
         said = compare(total, limit)
-        return None if said is unsure and is_bound(condition, values) else said
+        if said is unsure and count_key and is_full(values.get(count_key)):
+            return None
+        return said
 
     return test
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 
+from atlaspay.core.sets import array
 from compliance.rules.facts import WINDOW_CAP
 from compliance.rules.needs import Needs
 from compliance.rules.windows import text_of
@@ -45,9 +46,9 @@ def account_facts(ids: Sequence[str], needs: Needs) -> Iterator[tuple[str, dict[
         names.append("is_first_to_account")
     inner = _lateral(columns, widest) if columns else ""
     sql = f"""SELECT p.id, {", ".join(outer)}
-        FROM payouts_payout p {inner}{joins} WHERE p.id = ANY(%s)"""  # noqa: S608
+        FROM payouts_payout p {inner}{joins} WHERE p.id = ANY(%s::text[])"""  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(sql, [list(ids)])
+        cursor.execute(sql, [array(ids)])
         for row in cursor.fetchall():
             yield row[0], dict(zip(names, row[1:], strict=True))
 

@@ -21,11 +21,11 @@ from compliance.screening.accounts import MOVED
 from payouts.models import Payout
 
 # A minute is counted once no intake that began in it can still be open.
-SETTLE_S = 60
-EVERY_S = 15.0
+SETTLE_S = 20
+EVERY_S = 5.0
 STEP = timedelta(days=1)
-# Ids are made by the clock of a web server within this of the time the database set.
-ID_SLACK = timedelta(minutes=1)
+# Ids are made by the clock of a web server, within this of the time the database set.
+ID_SLACK = timedelta(seconds=5)
 
 _CLOSE = f"""
 WITH counted AS (
@@ -48,24 +48,26 @@ ON CONFLICT (partner_id, currency, span_minutes, starts_at) DO UPDATE
 SET count = f.count + excluded.count, total_minor = f.total_minor + excluded.total_minor
 """  # noqa: S608
 
-# The payouts of a minute that stand before one: what the counted minutes do not say.
+# Where each payout stands among those of its partner, currency and minute, from the first one asked
+# about on.
 _WITHIN = f"""
 SELECT w.id, w.seen, w.total
-FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::text[], %s::text[])
-    AS k(partner_id, currency, minute, since_id, until_id)
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[])
+    AS k(partner_id, currency, minute, first_at, since_id, until_id)
 CROSS JOIN LATERAL (
     SELECT q.id, count(*) FILTER (WHERE q.{MOVED}) OVER earlier AS seen,
         coalesce(sum(q.amount_minor) FILTER (WHERE q.{MOVED}) OVER earlier, 0)::bigint AS total
     FROM payouts_payout q
     WHERE q.partner_id = k.partner_id AND q.currency = k.currency
         AND q.id >= k.since_id AND q.id < k.until_id
-        AND q.submitted_at >= k.minute AND q.submitted_at < k.minute + interval '1 minute'
+        AND q.submitted_at >= k.first_at AND q.submitted_at < k.minute + interval '1 minute'
     WINDOW earlier AS
         (ORDER BY q.submitted_at, q.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
 ) w
-WHERE w.id = ANY(%s)
+WHERE w.id = ANY(%s::text[])
 """  # noqa: S608
 _MINUTE = timedelta(minutes=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _next_s = 0.0
 
 
@@ -140,28 +142,54 @@ def partner_facts(
     windows = sorted(needs.partner_windows)
     if not windows or not payouts:
         return
-    keys = sorted(
-        {(payout.partner_id, payout.currency, _minute(payout.submitted_at)) for payout in payouts}
-    )
-    columns = [array(list(column)) for column in zip(*keys, strict=True)]
-    since_ids = array([id_floor(minute) for *_, minute in keys])
-    until_ids = array([id_ceiling(minute + _MINUTE) for *_, minute in keys])
+    keys = _Keys(payouts)
+    texts = [text_of(hours) for hours in windows]
     with connection.cursor() as cursor:
-        ids = [payout.id for payout in payouts]
-        cursor.execute(_WITHIN, [*columns, since_ids, until_ids, ids])
-        within = {row[0]: row[1:] for row in cursor.fetchall()}
         cursor.execute("SELECT max(closed_until) FROM compliance_flowmark")
-        mark = cursor.fetchone()[0] or datetime(1970, 1, 1, tzinfo=UTC)
-        cursor.execute(_base_sql(windows), [*columns, mark, id_floor(mark)])
+        mark = cursor.fetchone()[0] or _EPOCH
+        cursor.execute(_base_sql(windows), [*keys.columns(), keys.counted_ids(mark), mark])
         base = {row[:3]: row[3:] for row in cursor.fetchall()}
+        ids = array([payout.id for payout in payouts])
+        cursor.execute(_WITHIN, [*keys.columns(), *keys.id_ranges(), ids])
+        within = {row[0]: row[1:] for row in cursor.fetchall()}
     for payout in payouts:
-        found = base[(payout.partner_id, payout.currency, _minute(payout.submitted_at))]
+        found = base[keys.of(payout)]
         seen, total = within.get(payout.id, (0, 0))
         facts: dict[str, Any] = {}
-        for index, hours in enumerate(windows):
-            facts[f"partner_count_{text_of(hours)}"] = found[2 * index] + seen
-            facts[f"partner_sum_{text_of(hours)}"] = int(found[2 * index + 1]) + total
+        for index, text in enumerate(texts):
+            facts[f"partner_count_{text}"] = found[2 * index] + seen
+            facts[f"partner_sum_{text}"] = found[2 * index + 1] + total
         yield payout.id, facts
+
+
+class _Keys:
+    """The partners, currencies and minutes of some payouts, each with the first instant asked
+    about. Payouts of a batch share their instant, so there are few."""
+
+    def __init__(self, payouts: Sequence[Payout]) -> None:
+        self._minutes = {at: _minute(at) for at in {payout.submitted_at for payout in payouts}}
+        self._first: dict[tuple[str, str, datetime], datetime] = {}
+        for payout in payouts:
+            key = self.of(payout)
+            self._first[key] = min(self._first.get(key, payout.submitted_at), payout.submitted_at)
+
+    def of(self, payout: Payout) -> tuple[str, str, datetime]:
+        return payout.partner_id, payout.currency, self._minutes[payout.submitted_at]
+
+    def columns(self) -> list[str]:
+        """Return partner, currency, minute and first instant as arrays."""
+        columns = [array(list(column)) for column in zip(*self._first, strict=True)]
+        return [*columns, array(list(self._first.values()))]
+
+    def counted_ids(self, mark: datetime) -> str:
+        """Return ids below all that are not in the counted minutes before each key."""
+        return array([id_floor(min(minute, mark)) for *_, minute in self._first])
+
+    def id_ranges(self) -> list[str]:
+        """Return ids below and above all from the first instant to the minute's end."""
+        since = [id_floor(first_at) for first_at in self._first.values()]
+        until = [id_ceiling(minute + _MINUTE) for *_, minute in self._first]
+        return [array(since), array(until)]
 
 
 def _minute(at: datetime) -> datetime:
@@ -169,22 +197,22 @@ def _minute(at: datetime) -> datetime:
 
 
 def _base_sql(windows: Sequence[int]) -> str:
-    """Return the statement for what came in whole minutes before, per window: hours that lie whole
-    inside, minutes at both ends, and what is not counted yet."""
+    """Return the statement for what came before the first instant of each key, per window: hours
+    that lie whole inside, minutes at both ends, and what is not counted yet."""
     sums = "".join(f", w{hours}.count, w{hours}.total" for hours in windows)
     joins = "".join(_window_sql(hours) for hours in windows)
     return f"""
     SELECT k.partner_id, k.currency, k.minute{sums}
-    FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS k(partner_id, currency, minute)
-    CROSS JOIN (SELECT %s::timestamptz AS at, %s AS since_id) c
+    FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+        AS k(partner_id, currency, minute, first_at, since_id)
+    CROSS JOIN LATERAL (SELECT least(k.minute, %s::timestamptz) AS until) c
     {joins}"""  # noqa: S608
 
 
 def _window_sql(hours: int) -> str:
     since = f"k.minute - interval '{hours} hours'"
-    until = "least(k.minute, c.at)"
-    first_hour = f"least(date_trunc('hour', {since} + interval '59 minutes 59 seconds'), {until})"
-    last_hour = f"greatest(date_trunc('hour', {until}), {first_hour})"
+    first_hour = f"least(date_trunc('hour', {since} + interval '59 minutes 59 seconds'), c.until)"
+    last_hour = f"greatest(date_trunc('hour', c.until), {first_hour})"
     mine = "partner_id = k.partner_id AND currency = k.currency"
     return f"""
     CROSS JOIN LATERAL (
@@ -201,10 +229,10 @@ def _window_sql(hours: int) -> str:
             UNION ALL
             SELECT count, total_minor FROM compliance_partnerflow
             WHERE {mine} AND span_minutes = 1
-                AND starts_at >= greatest({last_hour}, {since}) AND starts_at < {until}
+                AND starts_at >= greatest({last_hour}, {since}) AND starts_at < c.until
             UNION ALL
             SELECT count(*), sum(amount_minor) FROM payouts_payout
-            WHERE {mine} AND submitted_at >= greatest(c.at, {since}) AND submitted_at < k.minute
-                AND c.at < k.minute AND id >= c.since_id AND {MOVED}
+            WHERE {mine} AND submitted_at >= greatest(c.until, {since})
+                AND submitted_at < k.first_at AND id >= k.since_id AND {MOVED}
         ) part
     ) w{hours}"""  # noqa: S608

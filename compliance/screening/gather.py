@@ -7,7 +7,6 @@ Everything is as of the time a payout was submitted, so that past payouts can be
 from collections.abc import Sequence
 from typing import Any
 
-from atlaspay.core.clock import rfc3339
 from compliance.rules.facts import Facts
 from compliance.rules.names import Matcher
 from compliance.rules.needs import Needs
@@ -52,7 +51,6 @@ def own_facts(payout: Payout) -> dict[str, Any]:
         "recipient_country": payout.recipient_country,
         "account_type": payout.account_type,
         "account_bank": payout.account_bank,
-        "submitted_at": rfc3339(payout.submitted_at),
     }
 
 

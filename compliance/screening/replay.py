@@ -1,5 +1,6 @@
 """A stored run judged again: the same policy over the facts it kept gives the same verdict."""
 
+from atlaspay.core.clock import rfc3339
 from compliance.models import ScreeningRun
 from compliance.rules.clearance import Clearance, what_would_clear
 from compliance.rules.facts import Facts, thaw
@@ -12,7 +13,8 @@ def facts_of(run: ScreeningRun) -> Facts:
     """Return what the run saw of its payout. Reads the payout and the policy if they are not
     loaded."""
     needs = live.policy(run.policy_id).needs
-    return thaw(own_facts(run.payout), run.facts, needs.defaults())
+    own = {**own_facts(run.payout), "submitted_at": rfc3339(run.payout.submitted_at)}
+    return thaw(own, run.facts, needs.defaults())
 
 
 def replay(run: ScreeningRun) -> Assessment:

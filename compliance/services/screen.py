@@ -14,6 +14,7 @@ import msgspec
 from django.db import connection
 
 from atlaspay.core.ids import new_id
+from atlaspay.core.sets import array
 from compliance.rules.facts import Facts
 from compliance.rules.policy import Assessment, CompiledPolicy, Result, Verdict
 from compliance.rules.worth import urgency
@@ -85,12 +86,12 @@ def judge(
         policy.number,
         lists.label,
         share_us,
-        run_ids,
-        [payout.id for payout in payouts],
-        [str(each.verdict) for each in assessments],
-        [min(each.score, SCORE_MAX) for each in assessments],
-        [_encode(each.derived()).decode() for each in facts],
-        [_encode(each.findings).decode() if each.findings else "[]" for each in assessments],
+        array(run_ids),
+        array([payout.id for payout in payouts]),
+        array([str(each.verdict) for each in assessments]),
+        array([min(each.score, SCORE_MAX) for each in assessments]),
+        array([_encode(each.derived()).decode() for each in facts]),
+        array([_encode(each.findings).decode() if each.findings else "[]" for each in assessments]),
     ]
     flagged = [index for index, each in enumerate(assessments) if not each.is_clear]
     with connection.cursor() as cursor:
