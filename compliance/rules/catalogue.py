@@ -261,7 +261,8 @@ _ALL = (
         Kind.FLAG,
         "Recipient's account changed",
         "the recipient's account changed within {window}",
-        yes="The recipient was paid at another account, and this one is new within {window}.",
+        yes="The recipient was paid at another account before, and this one is new within"
+        " {window}.",
         no="The recipient's account did not change within {window}.",
         has_window=True,
         help="Same partner and name: paid at another account before, at this one only lately.",

@@ -22,6 +22,7 @@ _encode = msgspec.json.Encoder().encode
 _SCORE_MAX = 32_767
 # A shadow may be slower than the live policy, within bounds: screening waits for it.
 STATEMENT_TIMEOUT_MS = 2_000
+_TIMEOUT = "SELECT set_config('statement_timeout', %s, true)"
 
 _RUNS = """
 INSERT INTO compliance_shadowrun (policy_id, run_id, verdict, live_verdict, score, findings)
@@ -31,10 +32,10 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::smallint[], %s::text[])
 """
 _TALLY = """
 INSERT INTO compliance_shadowtally AS t
-    (policy_id, hour, screened, both, only_live, only_shadow)
+    (policy_id, hour, screened, "both", only_live, only_shadow)
 VALUES (%s, date_trunc('hour', clock_timestamp()), %s, %s, %s, %s)
 ON CONFLICT (policy_id, hour) DO UPDATE SET
-    screened = t.screened + excluded.screened, both = t.both + excluded.both,
+    screened = t.screened + excluded.screened, "both" = t."both" + excluded."both",
     only_live = t.only_live + excluded.only_live,
     only_shadow = t.only_shadow + excluded.only_shadow
 """
@@ -70,9 +71,9 @@ def _gather_more(
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('statement_timeout')")
         before = cursor.fetchone()[0]
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT_MS])
+        cursor.execute(_TIMEOUT, [str(STATEMENT_TIMEOUT_MS)])
         found = gather(payouts, policy.needs | shadow.needs, matcher)
-        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+        cursor.execute(_TIMEOUT, [before])
     return found
 
 
