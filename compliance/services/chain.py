@@ -28,6 +28,7 @@ FROM compliance_decision WHERE position > %s ORDER BY position LIMIT %s
 """
 _PAGE = 2_000
 _FORMAT_1 = 19
+FORMATS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def _fault(row: tuple[Any, ...], expected: int, previous: bytes) -> str:
         request_id,
         microseconds(at),
     ]
+    if version not in FORMATS:
+        return f"its format {version} is unknown"
     if version > 1:
         opened = None if opened_at is None else microseconds(opened_at)
         parts += [stage, about, four_eyes, bulk_id, opened]

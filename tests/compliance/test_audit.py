@@ -11,27 +11,13 @@ from django.db import connection, transaction
 from django.db.utils import DatabaseError
 
 from compliance.models import Case, Decision
-from compliance.services import audit, chain
+from compliance.services import chain
 from payouts.models import Payout
 from tests.compliance.factories import open_case, staff
+from tests.compliance.forging import faults, forge
 from tests.compliance.test_decide import approve, reject
 
 GENESIS = "d83d16c1f71b72c9"
-
-
-def forge(statement: str, *tables: str) -> None:
-    """Change evidence as only the tables' owner can: with the guards switched off meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        cursor.execute(statement)
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-
-
-def faults() -> dict[str, str]:
-    return {check.name: check.fault for check in audit.verify().checks if check.fault}
 
 
 @pytest.fixture

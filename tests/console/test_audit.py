@@ -16,7 +16,7 @@ from compliance.selectors.proof import proof
 from compliance.services.audit import background, heads
 from compliance.services.export import verify_export
 from tests.compliance.factories import flagged_payout, open_case, staff
-from tests.compliance.test_audit import forge
+from tests.compliance.forging import forge
 from tests.compliance.test_decide import approve, everything, reject
 from tests.console.test_pages import page, signed_in
 from tests.payouts.factories import funded_partner, make_payouts

@@ -137,9 +137,12 @@ def read_lines(text: str) -> list[dict[str, Any]]:
 
 
 def _compare_marks(
-    check: Check, name: str, marks: dict[str, dict[str, str]], digests: dict[str, dict[str, str]]
+    check: Check, name: str, marks: dict[str, Any], digests: dict[str, dict[str, str]]
 ) -> None:
     for table, wanted in marks.items():
+        if not isinstance(wanted, dict):
+            check.add(name, f"{name} marks {table} in no known way")
+            continue
         for pk, digest in wanted.items():
             found = digests.get(table, {}).get(pk)
             words = f"{table.replace('_', ' ')} {pk}"

@@ -26,6 +26,7 @@ from typing import Any
 FORMAT = "atlaspay payout file, version 1"
 GENESIS = hashlib.sha256(b"atlaspay decision chain").hexdigest()
 NAME_DIGITS = 12
+FORMATS = (1, 2)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 - Python 3.9
 IN_EFFECT = ("final", "confirmed")
 FRAME = ("format", "payout_id", "made_at", "made_by", "head", "digests")
@@ -147,6 +148,8 @@ def check_chain(file: dict[str, Any]) -> Iterator[str]:
             yield f"{name}: the evidence is not what was hashed"
         if hashlib.sha256(b"".join(map(netstring, _hashed(one)))).hexdigest() != one["hash"]:
             yield f"{name}: the row is not what was hashed"
+        if one["format"] not in FORMATS:
+            yield f"{name}: its format is unknown"
         if one["position"] == 1 and one["prev_hash"] != GENESIS:
             yield f"{name}: the first decision does not follow the beginning"
         if before is not None and one["position"] <= before["position"]:
