@@ -99,6 +99,13 @@ CASES = (
 RECEIPTS = (
     Probe(
         "receipts",
+        f"""SELECT d.id, d.actor FROM {_DECISIONS} AND NOT (CASE WHEN d.user_id IS NULL
+            THEN d.actor ~ '^system:auto-approval@[0-9]+$' ELSE d.actor LIKE 'user:_%%' END)
+        ORDER BY d.position""",  # noqa: S608
+        "decision {} was made by {!r}, who is neither a person nor automatic approval",
+    ),
+    Probe(
+        "receipts",
         f"""SELECT d.id FROM {_DECISIONS} AND (d.payout_id <> c.payout_id OR d.actor = ''
             OR d.before ->> 'state' <> CASE d.kind WHEN 'undo' THEN 'queued' ELSE 'in_review' END
             OR d.after ->> 'state' <> CASE
@@ -126,13 +133,6 @@ RECEIPTS = (
             OR d.before ->> 'currency' <> p.currency OR d.after ->> 'currency' <> p.currency)
         ORDER BY d.position""",  # noqa: S608
         "decision {} was about another amount than the payout has now",
-    ),
-    Probe(
-        "receipts",
-        f"""SELECT d.id, d.actor FROM {_DECISIONS} AND NOT (CASE WHEN d.user_id IS NULL
-            THEN d.actor ~ '^system:auto-approval@[0-9]+$' ELSE d.actor LIKE 'user:_%%' END)
-        ORDER BY d.position""",  # noqa: S608
-        "decision {} was made by {!r}, who is neither a person nor automatic approval",
     ),
     Probe(
         "receipts",

@@ -61,6 +61,4 @@ def faults(check: Check, run_ids: Iterable[str]) -> None:
 
 
 def _said(findings: Iterable[Mapping[str, object]]) -> list[tuple[object, object]]:
-    return [
-        (one["code"], str(one["result"])) for one in findings if one["result"] != Result.NO_HIT
-    ]
+    return [(one["code"], str(one["result"])) for one in findings if one["result"] != Result.NO_HIT]
