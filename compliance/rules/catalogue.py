@@ -114,7 +114,7 @@ VALUE_SORTS: dict[str, tuple[str, str]] = {
 
 _COUNTED = "Failed and canceled payouts do not count."
 _CAPPED = f"{_COUNTED} At most 200 payouts are looked at."
-_WHOLE = f"{_COUNTED} Long windows of a partner are counted in whole hours."
+_WHOLE = f"{_COUNTED} A window begins with a whole minute."
 
 _ALL = (
     FactSpec("amount", Kind.MONEY, "Amount", "the amount"),

@@ -18,7 +18,7 @@ from atlaspay.core.errors import AtlasError
 from compliance.models import Backtest
 from compliance.rules.facts import Facts
 from compliance.rules.policy import Assessment, Result, Verdict
-from compliance.screening import live
+from compliance.screening import flows, live
 from compliance.screening.gather import gather
 from compliance.services import documents
 from compliance.services.backtest import UNFINISHED, State, lock_backtests
@@ -105,6 +105,8 @@ class _Run:
             self._live = live.policy(self._totals["live"])
             return
         self._live = live.live_policy()
+        if (self._tried.needs | self._live.needs).partner_windows:
+            flows.catch_up()
         median_s, is_measured = handling_s()
         self._totals |= {
             "live": self._live.number,

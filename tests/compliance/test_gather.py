@@ -19,6 +19,8 @@ from partners.models import Partner
 from payouts.models import Payout
 from payouts.services import decisions
 from payouts.services.funding import fund_partner
+from tests.compliance.factories import publish
+from tests.compliance.rule_documents import asks, document, rule
 from tests.payouts.factories import funded_partner, make_payouts
 
 pytestmark = pytest.mark.django_db
@@ -288,6 +290,22 @@ def test_minutes_are_counted_once_and_only_when_over() -> None:
     assert sum(row.count for row in hours_kept) == 3
     mark = FlowMark.objects.get().closed_until
     assert at - timedelta(minutes=2) <= mark <= at
+
+
+@pytest.mark.usefixtures("_ids_of_any_time")
+def test_counting_is_kept_up_only_for_a_policy_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flows, "_next_s", 0.0)
+    paid(funded_partner(), at=ago(days=3))
+
+    screen_chunk()
+    assert FlowMark.objects.count() == 0
+
+    monkeypatch.setattr(flows, "_next_s", 0.0)
+    publish(document(rule(asks("partner_count", "above", 1_000, window="7d"))))
+    screen_chunk()
+    # Three days are caught up with at once.
+    assert FlowMark.objects.get().closed_until > ago(minutes=3)
+    assert PartnerFlow.objects.filter(span_minutes=60).count() == 1
 
 
 # --- what it costs ---
