@@ -92,9 +92,7 @@ class BulkActions(CaseActions):
             status=422 if faults else 200,
         )
 
-    def _page(
-        self, request: HttpRequest, extra: dict[str, Any], status: int = 200
-    ) -> HttpResponse:
+    def _page(self, request: HttpRequest, extra: dict[str, Any], status: int = 200) -> HttpResponse:
         back = QueueFilter.of(_query(request)).query
         queue = reverse("admin:compliance_case_changelist")
         context = {

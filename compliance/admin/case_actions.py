@@ -72,9 +72,7 @@ class CaseActions(ReadOnlyAdmin):
             }
             if posted["kind"] == "confirm":
                 return second.confirm(object_id, **words, user=user)
-            return second.decline(
-                object_id, **words, reason_code=posted["reason_code"], user=user
-            )
+            return second.decline(object_id, **words, reason_code=posted["reason_code"], user=user)
 
         return self._acted(request, object_id, act, posted)
 

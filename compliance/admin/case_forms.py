@@ -192,8 +192,7 @@ def _approve_lead(payout: Payout, amount: str, eyes: Sequence[str]) -> str:
 def _goes(payout: Payout, amount: str) -> str:
     at = "at its scheduled time" if payout.execute_at else "at once"
     return (
-        f"{amount} goes to {payout.recipient_name} {at}."
-        " An instant payment cannot be called back."
+        f"{amount} goes to {payout.recipient_name} {at}. An instant payment cannot be called back."
     )
 
 

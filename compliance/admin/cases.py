@@ -47,9 +47,7 @@ class CaseAdmin(BulkActions, ReviewerViews):
             **queue_context(request, staff(request)),
             **(extra or {}),
         }
-        return TemplateResponse(
-            request, "admin/compliance/case/queue.html", context, status=status
-        )
+        return TemplateResponse(request, "admin/compliance/case/queue.html", context, status=status)
 
     def get_urls(self) -> list[URLPattern]:
         """Add what changes something: deciding, taking the next case, keeping a view."""

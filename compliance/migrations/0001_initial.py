@@ -267,7 +267,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "payout",
-                    models.ForeignKey(db_constraint=False,
+                    models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="screening_runs",
                         to="payouts.payout",
@@ -275,7 +276,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "policy",
-                    models.ForeignKey(db_constraint=False,
+                    models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

@@ -147,7 +147,16 @@ CREATE TRIGGER guard BEFORE UPDATE ON compliance_blindreview
     FOR EACH ROW EXECUTE FUNCTION compliance_guard_blind_review();
 """
 APPEND_ONLY = ("policystep", "autopolicy", "autostep", "watchlistimport")
-KEPT = ("safematch", "rulesnooze", "blindreview", "policydraft", "watchlistparty", "watchlistentry", "watchlist", "rescreenhit")
+KEPT = (
+    "safematch",
+    "rulesnooze",
+    "blindreview",
+    "policydraft",
+    "watchlistparty",
+    "watchlistentry",
+    "watchlist",
+    "rescreenhit",
+)
 KEEP = "".join(
     f"""
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON compliance_{table}
@@ -173,18 +182,24 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="case",
             name="rank_at",
-            field=models.DateTimeField(help_text="The queue's order: the due time, drawn nearer by the amount."),
+            field=models.DateTimeField(
+                help_text="The queue's order: the due time, drawn nearer by the amount."
+            ),
         ),
         migrations.AlterField(
             model_name="historicalcase",
             name="rank_at",
-            field=models.DateTimeField(help_text="The queue's order: the due time, drawn nearer by the amount."),
+            field=models.DateTimeField(
+                help_text="The queue's order: the due time, drawn nearer by the amount."
+            ),
         ),
         migrations.AlterField(
             model_name="watchlistentry",
             name="party",
             field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="names", to="compliance.watchlistparty"
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="names",
+                to="compliance.watchlistparty",
             ),
         ),
         migrations.RemoveField(model_name="policy", name="publisher"),

@@ -19,7 +19,10 @@ READ = [
 READERS = ["officer", "lead", "rule_author", "rule_publisher", "auditor"]
 OWN = {"import_watchlist": "Can import watchlists and switch them on and off"}
 MODEL_OF = {"import_watchlist": "watchlist"}
-MORE = {"lead": ["import_watchlist"], "operator": ["import_watchlist", "view_watchlist", "view_watchlistimport"]}
+MORE = {
+    "lead": ["import_watchlist"],
+    "operator": ["import_watchlist", "view_watchlist", "view_watchlistimport"],
+}
 
 
 def make(apps, schema_editor):
@@ -31,7 +34,10 @@ def make(apps, schema_editor):
         for codename in (READ if role in READERS else []) + MORE.get(role, []):
             model = MODEL_OF.get(codename) or codename.partition("_")[2]
             content_type, _ = ContentType.objects.get_or_create(app_label="compliance", model=model)
-            words = OWN.get(codename) or f"Can view {apps.get_model('compliance', model)._meta.verbose_name}"
+            words = (
+                OWN.get(codename)
+                or f"Can view {apps.get_model('compliance', model)._meta.verbose_name}"
+            )
             permission, _ = Permission.objects.get_or_create(
                 content_type=content_type, codename=codename, defaults={"name": words}
             )

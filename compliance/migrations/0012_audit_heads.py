@@ -74,18 +74,23 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "number",
-                    models.BigIntegerField(db_default=0, editable=False, primary_key=True, serialize=False),
+                    models.BigIntegerField(
+                        db_default=0, editable=False, primary_key=True, serialize=False
+                    ),
                 ),
                 (
                     "at",
-                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
                 ),
                 ("position", models.BigIntegerField(db_default=0, editable=False)),
                 ("decision_hash", models.BinaryField(db_default=b"", max_length=32)),
                 (
                     "marks",
                     models.JSONField(
-                        default=dict, help_text="A table's rows so far, its last id, and the SHA-256 over them."
+                        default=dict,
+                        help_text="A table's rows so far, its last id, and the SHA-256 over them.",
                     ),
                 ),
                 ("prev_hash", models.BinaryField(db_default=b"", max_length=32)),
@@ -96,7 +101,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Verification",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "state",
                     models.CharField(
@@ -114,24 +124,39 @@ class Migration(migrations.Migration):
                 (
                     "replays_all",
                     models.BooleanField(
-                        default=False, help_text="Every screening run is judged again, not a sample."
+                        default=False,
+                        help_text="Every screening run is judged again, not a sample.",
                     ),
                 ),
                 ("actor", models.CharField(max_length=80)),
-                ("done", models.PositiveIntegerField(default=0, help_text="Rows looked at so far.")),
+                (
+                    "done",
+                    models.PositiveIntegerField(default=0, help_text="Rows looked at so far."),
+                ),
                 ("total", models.PositiveIntegerField(default=0)),
-                ("work", models.JSONField(default=dict, help_text="Where it stands while it runs.")),
+                (
+                    "work",
+                    models.JSONField(default=dict, help_text="Where it stands while it runs."),
+                ),
                 (
                     "checks",
-                    models.JSONField(default=list, help_text="Each check with the first row breaking it."),
+                    models.JSONField(
+                        default=list, help_text="Each check with the first row breaking it."
+                    ),
                 ),
                 ("figures", models.JSONField(default=dict)),
-                ("position", models.BigIntegerField(default=0, help_text="The last receipt verified.")),
+                (
+                    "position",
+                    models.BigIntegerField(default=0, help_text="The last receipt verified."),
+                ),
                 ("head", models.CharField(blank=True, default="", max_length=64)),
                 ("detail", models.CharField(blank=True, default="", max_length=300)),
                 ("claim_id", models.UUIDField(blank=True, null=True)),
                 ("leased_until", models.DateTimeField(blank=True, null=True)),
-                ("asked_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "asked_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={

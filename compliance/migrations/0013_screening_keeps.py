@@ -48,7 +48,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="FlowMark",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("closed_until", models.DateTimeField()),
             ],
         ),
@@ -70,13 +75,22 @@ class Migration(migrations.Migration):
                 ("submitted_at", models.DateTimeField()),
             ],
             options={
-                "indexes": [models.Index(fields=["recipient_key", "submitted_at"], name="recipient_seen_lookup")],
+                "indexes": [
+                    models.Index(
+                        fields=["recipient_key", "submitted_at"], name="recipient_seen_lookup"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
             name="PartnerFlow",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("currency", models.CharField(max_length=3)),
                 ("span_minutes", models.PositiveSmallIntegerField(help_text="1 or 60.")),
                 ("starts_at", models.DateTimeField()),
@@ -96,7 +110,8 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("partner", "currency", "span_minutes", "starts_at"), name="partner_flow_once"
+                        fields=("partner", "currency", "span_minutes", "starts_at"),
+                        name="partner_flow_once",
                     )
                 ],
             },

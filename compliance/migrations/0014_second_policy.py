@@ -26,7 +26,9 @@ LARGE = {
 
 def share(numerator, denominator):
     """The same limits by another measure."""
-    return {currency: str(int(limit) * numerator // denominator) for currency, limit in LARGE.items()}
+    return {
+        currency: str(int(limit) * numerator // denominator) for currency, limit in LARGE.items()
+    }
 
 
 DAILY = {
@@ -120,7 +122,12 @@ POLICY = {
             "title": "Possible duplicate",
             "class": "duplicate",
             "weight": 20,
-            "when": {"all": [asks("has_twin", "is", True, window="24h"), asks("amount", "at_least", TWIN)]},
+            "when": {
+                "all": [
+                    asks("has_twin", "is", True, window="24h"),
+                    asks("amount", "at_least", TWIN),
+                ]
+            },
         },
         {
             "code": "destination_changed",
@@ -166,8 +173,17 @@ def load(apps, schema_editor):
     )
     steps = apps.get_model("compliance", "PolicyStep").objects
     # Where officers have published one of their own since, theirs stays.
-    if is_new and steps.filter(kind="published").order_by("-id").values_list("policy_id", flat=True).first() == 1:
-        steps.create(policy=policy, kind="published", actor="system:migration", note="With the rule language")
+    if (
+        is_new
+        and steps.filter(kind="published")
+        .order_by("-id")
+        .values_list("policy_id", flat=True)
+        .first()
+        == 1
+    ):
+        steps.create(
+            policy=policy, kind="published", actor="system:migration", note="With the rule language"
+        )
 
 
 class Migration(migrations.Migration):

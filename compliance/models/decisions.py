@@ -130,9 +130,7 @@ class BlindReview(models.Model):
         APPROVE = "approve", "Would approve"
         REJECT = "reject", "Would reject"
 
-    decision = models.OneToOneField(
-        Decision, on_delete=models.PROTECT, related_name="blind_review"
-    )
+    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="blind_review")
     sampled_at = models.DateTimeField(db_default=Now())
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -104,9 +104,7 @@ def _similarity(lists: frozenset[str], values: Values) -> int | None:
     hits = values.get("watch_hits")
     if hits is None:
         return None
-    return max(
-        (hit["similarity"] for hit in hits if not lists or hit["list"] in lists), default=0
-    )
+    return max((hit["similarity"] for hit in hits if not lists or hit["list"] in lists), default=0)
 
 
 def _account_country(values: Values) -> str | None:

@@ -122,8 +122,7 @@ def _names(condition: Condition, values: Values) -> Iterator[Change]:
         kept = tuple(
             hit
             for hit in hits
-            if hit["similarity"] < least
-            or (condition.lists and hit["list"] not in condition.lists)
+            if hit["similarity"] < least or (condition.lists and hit["list"] not in condition.lists)
         )
         if len(kept) < len(hits):
             gone = [hit["entry"] for hit in hits if hit not in kept]

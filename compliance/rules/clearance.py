@@ -103,5 +103,3 @@ def _tried(
     words = " and ".join(change.words for change in together)
     silent = tuple(code for code in codes if code not in said.codes)
     return Clearance(f"{words[:1].upper()}{words[1:]}.", changes, silent)
-
-

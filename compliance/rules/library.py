@@ -144,9 +144,7 @@ def watchlist_name(parameters: Parameters) -> Rule:
         raise PolicyError("parameter 'similarity' is a percentage")
 
     def rule(facts: Facts) -> Hit | None:
-        hits = [
-            hit for hit in facts.values.get("watch_hits", ()) if hit["similarity"] >= least
-        ]
+        hits = [hit for hit in facts.values.get("watch_hits", ()) if hit["similarity"] >= least]
         if not hits:
             return None
         best = max(hits, key=lambda hit: hit["similarity"])

@@ -162,9 +162,7 @@ class CompiledPolicy:
         flagged = {rule.code for rule, *_ in said}
         findings = [_finding(*one) for one in said]
         findings += [
-            _finding(rule, Result.NO_HIT, "", {})
-            for rule in self.rules
-            if rule.code not in flagged
+            _finding(rule, Result.NO_HIT, "", {}) for rule in self.rules if rule.code not in flagged
         ]
         verdict = Verdict.CLEAR
         if score >= self.review_score or any(result is Result.ERROR for _, result in loud):
@@ -182,17 +180,13 @@ def compile_document(document: object, number: int = 0) -> CompiledPolicy:
     return CompiledPolicy(number, document)
 
 
-def _finding(
-    rule: CompiledRule, result: Result, words: str, figures: dict[str, Any]
-) -> Finding:
+def _finding(rule: CompiledRule, result: Result, words: str, figures: dict[str, Any]) -> Finding:
     return Finding(
         code=rule.code, result=str(result), weight=rule.weight, words=words, trace=figures
     )
 
 
-def _error_words(
-    rule: CompiledRule, facts: Facts, error: Exception
-) -> tuple[str, dict[str, Any]]:
+def _error_words(rule: CompiledRule, facts: Facts, error: Exception) -> tuple[str, dict[str, Any]]:
     log.warning(
         "rule.error", extra={"rule": rule.code, "payout": facts.payout_id, "error": repr(error)}
     )

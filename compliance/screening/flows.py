@@ -145,9 +145,7 @@ def _id_at(at: datetime) -> str:
     return f"po_{encode(max(ms, 0) << 80)}"
 
 
-def partner_facts(
-    payouts: Sequence[Payout], needs: Needs
-) -> Iterator[tuple[str, dict[str, Any]]]:
+def partner_facts(payouts: Sequence[Payout], needs: Needs) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each payout's id with its partner's windows in its currency, as of when it was
     submitted; windows begin with a whole minute. Three statements.
     """
