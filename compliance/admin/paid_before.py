@@ -90,7 +90,7 @@ class RescreenHitAdmin(ReadOnlyAdmin):
     @display(description="Alike", ordering="similarity")
     def alike(self, hit: RescreenHit) -> object:
         """Return how much."""
-        return f"{hit.similarity} %"
+        return f"{hit.similarity}\N{NO-BREAK SPACE}%"
 
     @display(description="Amount")
     def amount(self, hit: RescreenHit) -> object:

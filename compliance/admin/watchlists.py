@@ -98,7 +98,7 @@ class WatchlistAdmin(ReadOnlyAdmin):
             "heading": obj.title,
             "badges": _use(obj),
             "summary": format_html(
-                "What resembles nothing here resembled nothing as published on {}.",
+                "A payout without a hit resembled nothing on this list as it was published on {}.",
                 f"{obj.published_on:%d %b %Y}",
             ),
             "calls": calls,

@@ -1,14 +1,14 @@
 """A matcher over some of the listed names only: those that are new since given revisions."""
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 from django.db import connection
 
 from compliance.rules.names import NameMatcher
 from compliance.screening import live
 
-NAMES_KEPT = 65_536
+# Distinct names remembered, some 50 MB; beyond it a name is compared again each time it comes.
+NAMES_KEPT = 400_000
 
 # Names added later, of lists in use; and all names of parties that changed later where an officer's
 # "another person" rested on what was said of them before.
@@ -25,8 +25,8 @@ ORDER BY e.id
 
 
 class NewNames:
-    """The names by entry id, an index over them that scores as the whole lists do, and the answers
-    for recipients seen lately: the same ones are paid again and again."""
+    """The names by entry id, an index over them that scores as the whole lists do, and who was
+    found to resemble none: the same recipients are paid again and again."""
 
     def __init__(self, entry_ids: Iterable[int]) -> None:
         self.entry_ids = frozenset(entry_ids)
@@ -34,10 +34,17 @@ class NewNames:
         if not isinstance(whole, NameMatcher):
             raise TypeError("the lists' matcher cannot be asked about some names alone")
         self._matcher = whole.part(self.entry_ids)
-        self.resembled_by = lru_cache(maxsize=NAMES_KEPT)(self._resembled_by)
+        self._strangers: set[str] = set()
 
-    def _resembled_by(self, name: str) -> bool:
-        return bool(self._matcher.hits(name))
+    def resembled_by(self, name: str) -> bool:
+        """Say whether a recipient's name resembles any of them."""
+        if name in self._strangers:
+            return False
+        if self._matcher.hits(name):
+            return True
+        if len(self._strangers) < NAMES_KEPT:
+            self._strangers.add(name)
+        return False
 
 
 def new_names(since: Mapping[str, int]) -> NewNames:

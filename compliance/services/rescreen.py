@@ -162,7 +162,7 @@ def _names(rescreen_id: int, since: tuple[tuple[str, int], ...]) -> NewNames:
 
 
 def forget() -> None:
-    """Read names anew on the next slice (tests)."""
+    """Let go of the names: the next slice reads them anew."""
     _names.cache_clear()
 
 
@@ -214,6 +214,7 @@ def _release(turn: _Turn, *, is_done: bool) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, [is_done, is_done, detail, rescreen.pk, turn.claim_id])
     if is_done:
+        forget()
         rescreen.refresh_from_db()
         log.info(
             "rescreen.done",
