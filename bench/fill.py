@@ -17,23 +17,34 @@ from bench.stack import Stack
 CHUNK = 5_000
 CONNECTIONS = 2
 
-_FINDINGS = [
-    {
-        "code": "amount_over_limit",
-        "rule": "amount_at_least",
-        "result": "hit",
-        "weight": 30,
-        "words": "The amount is at or above the limit.",
-        "trace": {},
-    }
-]
+_AMOUNT = {
+    "code": "amount_over_limit",
+    "result": "hit",
+    "weight": 30,
+    "words": "The amount is at or above the limit.",
+    "trace": {},
+}
+_LISTED = {
+    "code": "watchlist",
+    "result": "hit",
+    "weight": 80,
+    "words": "The name resembles a name on a list.",
+    "trace": {},
+}
+# Every third case has a listed name, so that its page shows a hit with all its party's details.
 _FLAG_RUN = """
 INSERT INTO compliance_screeningrun (id, payout_id, policy_id, verdict, score, facts, findings,
     lists, duration_us)
-SELECT 'sr' || substr(id, 3), id, 1, 'review', 30,
-    '{"account_seen_count":0,"account_seen_minor":0,"is_first_to_account":true}', %(findings)s,
-    'synthetic@1', 40
-  FROM unnest(%(ids)s::text[]) AS v(id)
+SELECT 'sr' || substr(v.id, 3), v.id,
+    (SELECT policy_id FROM compliance_policystep WHERE kind = 'published' ORDER BY id DESC LIMIT 1),
+    'review', CASE WHEN n %% 3 = 0 THEN 110 ELSE 30 END,
+    CASE WHEN n %% 3 = 0 THEN jsonb_build_object('is_first_to_account', true, 'watch_hits',
+        jsonb_build_array(jsonb_build_object('list', 'synthetic', 'entry_id', e.id, 'entry', e.name,
+            'similarity', 93, 'party', e.party_id, 'alignment', '[["one", "one"]]'::jsonb)))
+        ELSE '{"is_first_to_account": true}'::jsonb END,
+    CASE WHEN n %% 3 = 0 THEN %(listed)s::jsonb ELSE %(amount)s::jsonb END, 'synthetic@1', 40
+  FROM unnest(%(ids)s::text[]) WITH ORDINALITY AS v(id, n),
+    (SELECT id, name, party_id FROM compliance_watchlistentry ORDER BY id LIMIT 1) e
 """
 _HOLD = """
 UPDATE payouts_payout p SET version = p.version + 1, updated_at = now(), state = 'in_review',
@@ -42,10 +53,13 @@ UPDATE payouts_payout p SET version = p.version + 1, updated_at = now(), state =
 """
 _CASES = """
 INSERT INTO compliance_case (id, payout_id, partner_id, run_id, state, codes, score, opened_at,
-    due_at)
+    due_at, rank_at)
 SELECT 'cs' || substr(id, 3), id, %(partner)s, 'sr' || substr(id, 3), 'open',
-    '{amount_over_limit}', 30, now(), now() + random() * interval '30 minutes'
-  FROM unnest(%(ids)s::text[]) AS v(id)
+    CASE WHEN n %% 3 = 0 THEN '{watchlist,amount_over_limit}' ELSE '{amount_over_limit}' END
+        ::varchar[],
+    CASE WHEN n %% 3 = 0 THEN 110 ELSE 30 END, now(), due, due
+  FROM (SELECT id, n, now() + random() * interval '30 minutes' AS due
+        FROM unnest(%(ids)s::text[]) WITH ORDINALITY AS v(id, n)) c
 """
 
 
@@ -97,12 +111,17 @@ def flagged(stack: Stack, payouts: int) -> None:
     with stack.connect() as connection:
         for _ in range(payouts // 1_000):
             one = rows.chunk(supply, 1_000, owner)
-            values: dict[str, Any] = {**one.values, "findings": Jsonb(_FINDINGS)}
+            values: dict[str, Any] = {
+                **one.values,
+                "listed": Jsonb([_LISTED, _AMOUNT]),
+                "amount": Jsonb([_AMOUNT]),
+            }
             with connection.transaction():
                 measure.intake(connection, one)
                 for statement in (_FLAG_RUN, _HOLD, _CASES):
                     connection.execute(statement, values)
-        connection.execute("VACUUM ANALYZE compliance_case")
+        for table in ("compliance_case", "compliance_screeningrun", "payouts_payout"):
+            connection.execute(f"VACUUM ANALYZE {table}")
 
 
 def _owner(stack: Stack) -> rows.Owner:

@@ -19,6 +19,14 @@ from bench.stack import Stack
 
 TIMES = 100
 GOAL_P95_MS = 200
+# The views and filters officers use; a name that nobody has reads the most.
+_VIEWS = {
+    "late": "view=late",
+    "by_reason": "why=watchlist",
+    "by_amount": "low=10,000&currency=EUR",
+    "by_name": "q=nobody+has+this+name",
+    "decided": "view=decided",
+}
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _OPEN = "SELECT id, payout_id FROM compliance_case WHERE state = 'open' ORDER BY random() LIMIT %s"
 _SEARCHED = """
@@ -37,8 +45,15 @@ def measure(stack: Stack, *, payouts: int, flagged: int, times: int = TIMES) -> 
     case_url = f"{base}/compliance/case"
     found_url = f"{base}/payouts/payout/"
     steps: dict[str, list[Callable[[], float]]] = {
+        "home": [lambda: _get(http, f"{base}/")] * times,
         "queue": [lambda: _get(http, f"{case_url}/")] * times,
+        **{
+            f"queue_{name}": [lambda query=query: _get(http, f"{case_url}/?{query}")] * times
+            for name, query in _VIEWS.items()
+        },
         "case_page": [lambda one=one: _get(http, f"{case_url}/{one[0]}/change/") for one in cases],
+        "presence": [lambda one=one: _present(http, case_url, one[0]) for one in cases],
+        "bulk_preview_50": [lambda: _preview(http, case_url)] * (times // 5),
         "decision": [lambda one=one: _decide(http, case_url, one[0]) for one in cases],
         "search_by_id": [lambda one=one: _get(http, found_url, one[0]) for one in searched],
         "search_by_reference": [lambda one=one: _get(http, found_url, one[1]) for one in searched],
@@ -81,8 +96,8 @@ def _get(http: requests.Session, url: str, term: str = "") -> float:
 def _decide(http: requests.Session, case_url: str, case_id: str) -> float:
     page = http.get(f"{case_url}/{case_id}/change/", timeout=60)
     token = _TOKEN.search(page.text)
-    version = re.search(r'name="expected_version" value="(\d+)"', page.text)
-    if token is None or version is None:
+    seen = re.search(r'name="seen" value="([^"]+)"', page.text)
+    if token is None or seen is None:
         raise BenchError(f"the page of {case_id} has no decision form")
     form = {
         "csrfmiddlewaretoken": token[1],
@@ -90,7 +105,7 @@ def _decide(http: requests.Session, case_url: str, case_id: str) -> float:
         "reason_code": "unexplained",
         "internal_text": "Benchmark: nobody could say what this payment is for.",
         "partner_text": "",
-        "expected_version": version[1],
+        "seen": seen[1],
     }
     started = time.perf_counter()
     answer = http.post(
@@ -99,4 +114,31 @@ def _decide(http: requests.Session, case_url: str, case_id: str) -> float:
     took_s = time.perf_counter() - started
     if answer.status_code != 302:
         raise BenchError(f"the decision on {case_id} was answered {answer.status_code}")
+    return took_s
+
+
+def _present(http: requests.Session, case_url: str, case_id: str) -> float:
+    """Time what an open page sends every half minute."""
+    form = {"csrfmiddlewaretoken": http.cookies["csrftoken"], "first": "1"}
+    started = time.perf_counter()
+    answer = http.post(f"{case_url}/{case_id}/presence/", data=form, timeout=60)
+    took_s = time.perf_counter() - started
+    if answer.status_code != 200:
+        raise BenchError(f"the presence on {case_id} was answered {answer.status_code}")
+    return took_s
+
+
+def _preview(http: requests.Session, case_url: str) -> float:
+    """Time the look over a whole page of the queue before a bulk decision."""
+    page = http.get(f"{case_url}/?why=amount_over_limit", timeout=60)
+    form = {
+        "csrfmiddlewaretoken": http.cookies["csrftoken"],
+        "kind": "approve",
+        "seen": re.findall(r'name="seen" value="([^"]+)"', page.text),
+    }
+    started = time.perf_counter()
+    answer = http.post(f"{case_url}/bulk/", data=form, timeout=60)
+    took_s = time.perf_counter() - started
+    if answer.status_code != 200:
+        raise BenchError(f"the bulk preview was answered {answer.status_code}")
     return took_s

@@ -34,6 +34,7 @@ from compliance.selectors.queue import QueueFilter
 from compliance.services import assign, safe_matches, second
 from compliance.services.decide import decide
 from compliance.services.escalate import escalate
+from compliance.services.permissions import DECIDE
 from compliance.services.undo import undo
 
 
@@ -145,6 +146,8 @@ class CaseActions(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Call the service; answer what it says. Refused, the page comes back with what was
         typed."""
+        if not request.user.has_perm(DECIDE):
+            raise PermissionDenied
         try:
             done = act()
         except PermissionRefusedError as error:

@@ -97,6 +97,12 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         items = [item for entry in entries if (item := _item(entry, request)) is not None]
         if items:
             groups.append({"title": title, "separator": True, "items": items})
+    # The page one is on lies under the longest of these addresses; home is under none but itself.
+    under = [item for group in groups for item in group["items"]]
+    links = [item["link"] for item in under if request.path.startswith(item["link"])]
+    here = max(links, key=len, default="")
+    for item in under:
+        item["active"] = item["link"] == here and (item is not home or request.path == here)
     return groups
 
 

@@ -195,6 +195,11 @@ class Case(models.Model):
                 name="case_closed",
             ),
             models.Index(
+                fields=["partner", "-closed_at"],
+                condition=Q(state="decided"),
+                name="case_decided_by_partner",
+            ),
+            models.Index(
                 fields=["rank_at", "id"],
                 condition=Q(state="open", auto="eligible"),
                 name="case_auto_eligible",

@@ -107,6 +107,9 @@ def queue_page(wanted: QueueFilter, user: User, number: int = 1) -> QueuePage:
     """Return one page of cases with payout, partner and claimant; four statements at most."""
     rows = queue(wanted, user)
     total = rows.order_by()[: COUNT_MAX + 1].count()
+    if total == 0:
+        # A name that nobody has was looked for in the whole queue; once is enough.
+        return QueuePage([], 1, 0, has_more=False)
     number = min(max(number, 1), LAST_PAGE, max(1, -(-min(total, COUNT_MAX) // PAGE)))
     start = (number - 1) * PAGE
     cases = list(

@@ -9,12 +9,11 @@ from atlaspay.core.errors import (
     FieldError,
     InvalidRequestError,
     NotFoundError,
-    PermissionRefusedError,
 )
 from compliance.models import SavedFilter
 from compliance.selectors.queue import QueueFilter
+from compliance.services.permissions import DECIDE, require
 
-PERMISSION = "compliance.view_case"
 EACH_MAX = 30
 _NAME_MAX = 60
 
@@ -25,7 +24,7 @@ def save_filter(user: User, *, name: str, query: str, is_shared: bool) -> SavedF
     Only what a queue's filter understands is kept of `query`. Raises PermissionRefusedError,
     InvalidRequestError.
     """
-    _check_permission(user)
+    require(user, DECIDE, "", "Only who works the queue keeps views of it.")
     name = " ".join(name.split())
     if not 1 <= len(name) <= _NAME_MAX or not name.isprintable():
         detail = f"Give the view a name of 1 to {_NAME_MAX} characters."
@@ -56,7 +55,7 @@ def delete_filter(user: User, filter_id: int) -> None:
 
     Raises PermissionRefusedError, NotFoundError (also for another's).
     """
-    _check_permission(user)
+    require(user, DECIDE, str(filter_id), "Only who works the queue keeps views of it.")
     deleted, _ = SavedFilter.objects.filter(user=user, id=filter_id).delete()
     if deleted == 0:
         raise NotFoundError("There is no such view of yours.")
@@ -69,8 +68,3 @@ def filters_of(user: User) -> QuerySet[SavedFilter]:
         .select_related("user")
         .order_by("name", "id")
     )
-
-
-def _check_permission(user: User) -> None:
-    if not (user.is_active and user.has_perm(PERMISSION)):
-        raise PermissionRefusedError("You may not read cases.")

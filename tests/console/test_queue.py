@@ -268,8 +268,9 @@ def test_nobody_keeps_views_without_end(
     assert sorted(SavedFilter.objects.values_list("name", flat=True)) == ["View 0", "View 1"]
 
 
-def test_who_may_not_read_cases_keeps_no_views() -> None:
-    client = signed_in(staff("operator"))
+@pytest.mark.parametrize("role", ["auditor", "operator"])
+def test_who_does_not_work_the_queue_keeps_no_views(role: str) -> None:
+    client = signed_in(staff(role))
 
     assert client.post(reverse(SAVE), {"name": "x", "query": ""}).status_code == 403
     assert client.post(reverse(DELETE, args=[1])).status_code == 403
