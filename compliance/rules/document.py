@@ -151,9 +151,16 @@ def _rule(parser: Parser, entry: Mapping[str, Any], at: str) -> RuleText | None:
     if not isinstance(blocks, bool):
         parser.wrong(f"{at}/blocks", "Say true or false.")
     when = parser.tree(entry.get("when"), f"{at}/when")
+    if when and rule_class != RuleClass.SANCTIONS and _asks_lists(when):
+        words = "A rule that compares with watchlists is of the class sanctions, whatever else it"
+        parser.wrong(f"{at}/class", f"{words} asks.")
     if when is None or len(parser.problems) > before:
         return None
     return RuleText(code, title, RuleClass(str(rule_class)), weight, blocks, when)
+
+
+def _asks_lists(when: Tree) -> bool:
+    return any(condition.spec.has_lists for condition in conditions(when))
 
 
 def _thresholds(parser: Parser, thresholds: object, made: Document) -> None:

@@ -22,6 +22,7 @@ class Needs:
     partner_country: bool = False
     rail: bool = False
     watchlists: bool = False
+    lists: frozenset[str] = frozenset()  # those that a rule names; most look at all there are
 
     def __or__(self, other: "Needs") -> "Needs":
         both: dict[str, Any] = {

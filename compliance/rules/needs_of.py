@@ -26,6 +26,8 @@ def needs_of(trees: Iterable[Tree]) -> Needs:
 
 
 def _of(condition: Condition) -> Needs:
+    if condition.lists:
+        return Needs(watchlists=True, lists=frozenset(condition.lists))
     if not condition.hours:
         return _FLAGS.get(condition.fact, Needs())
     hours = frozenset({condition.hours})

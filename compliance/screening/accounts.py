@@ -37,7 +37,10 @@ def account_facts(ids: Sequence[str], needs: Needs) -> Iterator[tuple[str, dict[
     joins = ""
     for hours in twins:
         text = text_of(hours)
-        joins += f" LEFT JOIN payouts_payout t{text} ON t{text}.id = w.twin_{text}"
+        joins += _overtaken(text, hours)
+        outer[names.index(f"twin_{text}")] = f"coalesce(nullif(w.twin_{text}, ''), o{text}.id, '')"
+        joins += f" LEFT JOIN payouts_payout t{text} ON t{text}.id ="
+        joins += f" coalesce(nullif(w.twin_{text}, ''), o{text}.id)"
         outer.append(f"coalesce(t{text}.batch_id, '')")
         names.append(f"twin_batch_{text}")
     if needs.first_to_account:
@@ -53,8 +56,10 @@ def account_facts(ids: Sequence[str], needs: Needs) -> Iterator[tuple[str, dict[
             yield row[0], dict(zip(names, row[1:], strict=True))
 
 
-_EARLIER = """SELECT 1 FROM payouts_payout q
-    WHERE q.account_index = p.account_index AND q.submitted_at < p.submitted_at"""
+# One that was refused or canceled made nobody acquainted.
+_EARLIER = f"""SELECT 1 FROM payouts_payout q
+    WHERE q.account_index = p.account_index AND q.submitted_at < p.submitted_at
+        AND q.{MOVED}"""  # noqa: S608
 
 
 def counted(hours: int) -> list[tuple[str, str]]:
@@ -76,6 +81,24 @@ def _twin(hours: int) -> str:
         WHERE q.amount_minor = p.amount_minor AND q.currency = p.currency
             AND q.partner_id = p.partner_id AND q.batch_id <> p.batch_id
             AND q.submitted_at > p.submitted_at - interval '{hours} hours'), '')"""
+
+
+def _overtaken(text: str, hours: int) -> str:
+    """Return a join over the twin that was taken in later but let go earlier: a large batch takes
+    its time, and a small one sent meanwhile could not see it."""
+    return f"""
+    LEFT JOIN LATERAL (
+        SELECT q.id FROM payouts_payout q
+        WHERE q.account_index = p.account_index AND q.submitted_at >= p.submitted_at
+            AND q.submitted_at < least(p.submitted_at + interval '{hours} hours',
+                coalesce(p.screened_at, clock_timestamp()))
+            AND q.amount_minor = p.amount_minor AND q.currency = p.currency
+            AND q.partner_id = p.partner_id AND q.batch_id <> p.batch_id
+            AND (q.submitted_at, q.id) > (p.submitted_at, p.id)
+            AND q.screened_at < coalesce(p.screened_at, clock_timestamp())
+            AND q.state IN ('queued', 'sending', 'sent', 'settled')
+        ORDER BY q.submitted_at LIMIT 1
+    ) o{text} ON true"""  # noqa: S608
 
 
 def _lateral(columns: list[tuple[str, str]], widest: int) -> str:

@@ -4,6 +4,7 @@ no more of them than the policy needs.
 Everything is as of the time a payout was submitted, so that past payouts can be gathered for again.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from compliance.screening.recipients import recipient_facts
 from compliance.screening.safe import without_safe_hits
 from partners.models import Partner
 from payouts.models import Payout
+
+log = logging.getLogger(__name__)
 
 
 def gather(payouts: Sequence[Payout], needs: Needs, matcher: Matcher) -> list[Facts]:
@@ -33,10 +36,16 @@ def gather(payouts: Sequence[Payout], needs: Needs, matcher: Matcher) -> list[Fa
         found[one].update(facts)
     if needs.partner_age or needs.partner_country:
         _add_partners(payouts, needs, found)
-    if needs.watchlists:
+    if needs.watchlists and matcher.codes and needs.lists <= matcher.codes:
         for payout in payouts:
             found[payout.id]["watch_hits"] = matcher.hits(payout.recipient_name)
-        without_safe_hits(payouts, found)
+        without_safe_hits(payouts, found, matcher)
+    elif needs.watchlists:
+        # With a list empty, gone or switched off nobody knows whether a name is on it.
+        missing = sorted(needs.lists - matcher.codes)
+        log.error("watchlists.missing", extra={"lists": missing, "payouts": len(payouts)})
+        for payout in payouts:
+            found[payout.id].update(watch_hits=None, safe_hits=())
     return [Facts(found[one]) for one in ids]
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.db import connection
 
-from compliance.rules.names import recipient_key
+from compliance.rules.names import HITS_MAX, Matcher, recipient_key
 from payouts.models import Payout
 
+EVERY = 100_000
 # Holds while the list says of the party what it said when the officer looked.
 _SAFE = """
 SELECT s.partner_id, s.recipient_key, s.account_index, e.id
@@ -19,12 +20,30 @@ WHERE s.revoked_at IS NULL AND s.partner_id = ANY(%s) AND s.recipient_key = ANY(
 """
 
 
-def without_safe_hits(payouts: Sequence[Payout], found: dict[str, dict[str, Any]]) -> None:
+def without_safe_hits(
+    payouts: Sequence[Payout], found: dict[str, dict[str, Any]], matcher: Matcher
+) -> None:
     """Move the safe ones among each payout's `watch_hits` to `safe_hits`. One statement, and none
-    where nobody has a hit."""
+    where nobody has a hit; another where the safe ones may have kept others from being shown."""
     hit = [payout for payout in payouts if found[payout.id]["watch_hits"]]
     for payout in payouts:
         found[payout.id]["safe_hits"] = ()
+    _move(hit, found)
+    crowded = [payout for payout in hit if _is_crowded(found[payout.id])]
+    for payout in crowded:
+        found[payout.id].update(watch_hits=matcher.hits(payout.recipient_name, EVERY), safe_hits=())
+    _move(crowded, found)
+    for payout in crowded:
+        facts = found[payout.id]
+        facts["watch_hits"] = facts["watch_hits"][:HITS_MAX]
+        facts["safe_hits"] = facts["safe_hits"][:HITS_MAX]
+
+
+def _is_crowded(facts: dict[str, Any]) -> bool:
+    return bool(facts["safe_hits"]) and len(facts["safe_hits"] + facts["watch_hits"]) >= HITS_MAX
+
+
+def _move(hit: Sequence[Payout], found: dict[str, dict[str, Any]]) -> None:
     if not hit:
         return
     entries = {one["entry_id"] for payout in hit for one in found[payout.id]["watch_hits"]}

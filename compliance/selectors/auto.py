@@ -73,6 +73,13 @@ def spent_on(policy: AutoPolicy, day: date) -> dict[str, AutoDay]:
     return {row.currency: row for row in AutoDay.objects.filter(policy=policy, day=day)}
 
 
+def spent_by_others(policy: AutoPolicy, day: date) -> dict[str, tuple[int, int]]:
+    """Return count and minor units of what all other versions let go on a day, by currency."""
+    others = AutoDay.objects.filter(day=day).exclude(policy=policy).order_by()
+    rows = others.values_list("currency").annotate(Sum("count"), Sum("total_minor"))
+    return {currency: (count, total_minor) for currency, count, total_minor in rows}
+
+
 def approved_by(policy: AutoPolicy) -> int:
     """Return how many payouts a version has let go in all."""
     total: dict[str, Any] = AutoDay.objects.filter(policy=policy).aggregate(count=Sum("count"))

@@ -21,7 +21,13 @@ from compliance.models.reasons import AutoReason
 from compliance.rules.auto import NEVER_CLASSES, AutoError, AutoRules, read, wilson_lower
 from compliance.rules.policy import Assessment, Result, Verdict
 from compliance.screening import live
-from compliance.selectors.auto import Combination, Record, officers_record, spent_on
+from compliance.selectors.auto import (
+    Combination,
+    Record,
+    officers_record,
+    spent_by_others,
+    spent_on,
+)
 from compliance.services import auto_watch, docket, four_eyes, receipts
 from compliance.services.assign import HELD_FOR
 from compliance.services.docket import Docket
@@ -103,12 +109,15 @@ class _Run:
     counts: dict[str, int] = field(default_factory=dict)
     day: date = field(default_factory=lambda: clock.now().date())
     spent: dict[str, AutoDay] = field(default_factory=dict)
+    # A day's caps hold whatever was armed that day: another version is no fresh purse.
+    others: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def choose(self, payouts: Sequence[Payout]) -> list[Ruling]:
         found = docket.load(list(self.case_ids), payouts)
         if not self._hold_version():
             return []
         self.spent = spent_on(self.step.policy, self.day)
+        self.others = spent_by_others(self.step.policy, self.day)
         for case_id, payout_id in self.case_ids.items():
             one = found.get(case_id)
             if one is not None and self._admits(one) and self._spend(one.payout):
@@ -161,8 +170,11 @@ class _Run:
             policy_id=self.step.policy_id, day=self.day, currency=payout.currency
         )
         used = sum(one.count for one in self.spent.values())
+        used += sum(count for count, _ in self.others.values())
+        _, spent_minor = self.others.get(payout.currency, (0, 0))
         total_minor = row.total_minor + payout.amount_minor
-        if used >= self.rules.day_count or total_minor > self.rules.day_minor[payout.currency]:
+        most_minor = self.rules.day_minor[payout.currency] - spent_minor
+        if used >= self.rules.day_count or total_minor > most_minor:
             return False
         row.count, row.total_minor = row.count + 1, total_minor
         self.spent[payout.currency] = row

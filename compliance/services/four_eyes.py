@@ -55,10 +55,15 @@ def is_sanctions_hit(docket: Docket) -> bool:
 
 def classes(docket: Docket) -> set[str]:
     """Return the classes of the rules that flagged a case."""
-    known: dict[str, str] = {}
-    for run in docket.runs:
-        known |= rule_classes(docket.policies[run.policy_id])
-    return {known.get(code, UNKNOWN_CLASS) for code in docket.case.codes}
+    # A code may have changed its class from one policy to the next: each class it had counts.
+    known = {
+        (code, rule_class)
+        for run in docket.runs
+        for code, rule_class in rule_classes(docket.policies[run.policy_id]).items()
+    }
+    codes = set(docket.case.codes)
+    found = {rule_class for code, rule_class in known if code in codes}
+    return found | ({UNKNOWN_CLASS} if codes - {code for code, _ in known} else set())
 
 
 def rule_classes(document: Mapping[str, Any]) -> dict[str, str]:

@@ -17,7 +17,8 @@ from atlaspay.core.errors import (
     NotFoundError,
     StaleFormError,
 )
-from compliance.models import Policy, PolicyStep
+from compliance.models import Policy, PolicyStep, Watchlist
+from compliance.rules.policy import CompiledPolicy
 from compliance.services import documents, permit
 from compliance.services.drafts import authors_of
 from compliance.services.lifecycle import Kind, Life, life, lock_lifecycle
@@ -53,7 +54,7 @@ def publish(number: int, user: User, *, note: str, expected_live: int | None) ->
         if number == now.live:
             raise ConflictError(f"Policy {number} is live already.")
         _refuse_withdrawn(number, now)
-        documents.compiled(policy.document, number)
+        _refuse_unknown_lists(documents.compiled(policy.document, number))
         if number in now.shadows:
             _step(policy, Kind.SHADOW_END, actor, "Published")
         step = _step(policy, Kind.PUBLISHED, actor, note)
@@ -144,6 +145,15 @@ def _refuse_withdrawn(number: int, now: Life) -> None:
         raise ConflictError(
             f"{step.actor.partition(':')[2]} withdrew policy {number} at {step.at:%Y-%m-%d %H:%M}"
             f" UTC: {step.note}"
+        )
+
+
+def _refuse_unknown_lists(policy: CompiledPolicy) -> None:
+    used = Watchlist.objects.filter(is_active=True).values_list("code", flat=True)
+    if missing := sorted(policy.needs.lists - set(used)):
+        raise ConflictError(
+            f"The policy compares names with {', '.join(missing)}, which is no list in use: it"
+            " would hold every payout."
         )
 
 

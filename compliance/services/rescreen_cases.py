@@ -4,7 +4,7 @@ All of a chunk is one transaction under the payouts' locks, so each payout is de
 is at that moment: queued is held with a new case, in review has its case raised, sent is reported.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,14 +38,15 @@ FROM unnest(%s::text[], %s::text[], %s::int[], %s::boolean[])
 WHERE c.payout_id = r.payout_id AND c.state IN ('open', 'second')
 """
 _DUE = "SELECT t.now, t.now + %s * interval '1 minute' FROM (SELECT clock_timestamp() AS now) t"
-# One a recipient and name, whichever rescreen found it: paid a thousand times, looked at once.
+# One a recipient and name, whichever rescreen found it: paid a thousand times, looked at once. What
+# is on its way has one of its own, for the bank may refuse it and it would be sent again.
 _PAID = """
 INSERT INTO compliance_rescreenhit
     (rescreen_id, payout_id, entry_id, similarity, outcome, review_note)
 SELECT %s, r.payout_id, r.entry_id, r.similarity, 'paid', ''
 FROM unnest(%s::text[], %s::bigint[], %s::smallint[]) AS r(payout_id, entry_id, similarity)
 JOIN payouts_payout p ON p.id = r.payout_id
-WHERE NOT EXISTS (
+WHERE p.state IN ('sending', 'sent') OR NOT EXISTS (
     SELECT 1 FROM compliance_rescreenhit h JOIN payouts_payout q ON q.id = h.payout_id
     WHERE h.entry_id = r.entry_id AND h.outcome = 'paid' AND q.partner_id = p.partner_id
         AND q.account_index = p.account_index AND q.recipient_name = p.recipient_name)
@@ -89,7 +90,7 @@ def act(rescreen_id: int, payout_ids: Sequence[str], new_entries: Collection[int
         _raise_cases(raised)
         _write_hits(rescreen_id, held, RescreenHit.Outcome.HELD)
         _write_hits(rescreen_id, raised, RescreenHit.Outcome.RAISED)
-        _report(rescreen_id, [each for each in found if states[each.payout.id] in SENT])
+        _report(rescreen_id, [each for each in found if states[each.payout.id] in SENT], states)
 
     # Locks every payout given, whatever its state, and moves those that are queued.
     decisions.hold([each.payout.id for each in found], record=record)
@@ -136,7 +137,7 @@ def _seen(payout_ids: Sequence[str]) -> dict[str, set[int]]:
     seen: dict[str, set[int]] = {}
     runs = ScreeningRun.objects.filter(payout__in=payout_ids, facts__has_key="watch_hits")
     for payout_id, hits in runs.values_list("payout_id", "facts__watch_hits"):
-        seen.setdefault(payout_id, set()).update(hit["entry_id"] for hit in hits)
+        seen.setdefault(payout_id, set()).update(hit["entry_id"] for hit in hits or ())
     return seen
 
 
@@ -217,12 +218,14 @@ def _write_hits(rescreen_id: int, found: Sequence[Found], outcome: RescreenHit.O
     )
 
 
-def _report(rescreen_id: int, found: Sequence[Found]) -> None:
+def _report(rescreen_id: int, found: Sequence[Found], states: Mapping[str, str]) -> None:
     rows: dict[tuple[Any, ...], tuple[str, int, int]] = {}
     for each in found:
         one = each.payout
         for entry_id, similarity in each.hits:
             recipient = (one.partner_id, bytes(one.account_index), one.recipient_name, entry_id)
+            if states[one.id] in (State.SENDING, State.SENT):
+                recipient = (one.id, b"", "", entry_id)
             rows.setdefault(recipient, (one.id, entry_id, similarity))
     if rows:
         columns = [list(column) for column in zip(*rows.values(), strict=True)]

@@ -6,6 +6,7 @@ content is kept beside it. Nothing is deleted; a pair is revoked.
 
 import logging
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
@@ -21,6 +22,7 @@ from atlaspay.core.errors import (
 )
 from compliance.models import Case, Decision, SafeMatch, ScreeningRun, WatchlistParty
 from compliance.rules.names import recipient_key
+from compliance.services.four_eyes import SANCTIONS
 from payouts.models import Payout
 
 log = logging.getLogger(__name__)
@@ -44,24 +46,29 @@ def add(
         raise NotFoundError(f"There is no payout {payout_id}.")
     if Case.objects.filter(payout=payout, state__in=Case.WAITING).exists():
         raise ConflictError("The payout's case is still open: decide it, then keep who it is not.")
-    met = parties_met(payout_id)
-    if not party_ids or not set(party_ids) <= met:
-        error = FieldError(pointer="/parties", code="unknown", detail="A party its screening met.")
-        raise InvalidRequestError("Choose parties that its screening has met.", errors=[error])
     decision = (
-        Decision.objects.filter(payout=payout, kind__in=_APPROVALS, stage__in=Decision.TAKES_EFFECT)
+        Decision.objects.filter(payout=payout, stage__in=Decision.TAKES_EFFECT)
         .order_by("-position")
         .first()
     )
-    if decision is None:
+    if decision is None or decision.kind not in _APPROVALS:
         raise ConflictError("Nobody has approved this payout: nobody found out who it is not.")
-    return _keep(payout, party_ids, reason.strip(), decision)
+    if SANCTIONS not in decision.four_eyes:
+        raise ConflictError("No second officer looked at this name when the payout was approved.")
+    # A party that a later screening met was never before the two who approved.
+    met = parties_met(payout_id, until=decision.decided_at)
+    if not party_ids or not set(party_ids) <= met:
+        error = FieldError(pointer="/parties", code="unknown", detail="A party its screening met.")
+        raise InvalidRequestError("Choose parties that its screening has met.", errors=[error])
+    with context.bind(actor=f"user:{user.get_username()}", user_id=user.pk):
+        return _keep(payout, party_ids, reason.strip(), decision)
 
 
 def record_with(decision: Decision, party_ids: Collection[int], *, reason: str) -> list[SafeMatch]:
     """Keep the pairs with an approval that takes effect, inside its transaction: the caller has
     checked who decides. Parties that no screening of the payout met are left out."""
-    if decision.kind not in _APPROVALS or not decision.is_in_effect:
+    is_approval = decision.kind in _APPROVALS and decision.is_in_effect
+    if not is_approval or SANCTIONS not in decision.four_eyes:
         return []
     met = parties_met(decision.payout_id) & set(party_ids)
     payout = Payout.objects.get(id=decision.payout_id)
@@ -86,12 +93,15 @@ def revoke(match_id: int, *, reason: str, user: AbstractBaseUser) -> SafeMatch:
     return match
 
 
-def parties_met(payout_id: str) -> set[int]:
-    """Return the listed parties that any screening of a payout met."""
+def parties_met(payout_id: str, *, until: datetime | None = None) -> set[int]:
+    """Return the listed parties that any screening of a payout met, up to a time if one is
+    given."""
     met: set[int] = set()
     runs = ScreeningRun.objects.filter(payout=payout_id, facts__has_key="watch_hits")
+    if until is not None:
+        runs = runs.filter(created_at__lte=until)
     for hits in runs.values_list("facts__watch_hits", flat=True):
-        met |= {hit["party"] for hit in hits if "party" in hit}
+        met |= {hit["party"] for hit in hits or () if "party" in hit}
     return met
 
 

@@ -23,7 +23,9 @@ from compliance.importers.formats import FORMATS, Reader
 from compliance.importers.problems import Problem, Problems, UnfitFileError
 from compliance.importers.source import Source
 from compliance.models import Watchlist
+from compliance.screening import live
 from compliance.services import watchlist_rows
+from compliance.services.permissions import is_lead
 from compliance.services.watchlist_rows import Counts
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,27 @@ def check_permission(user: AbstractBaseUser | None) -> None:
         return
     log.warning("watchlist.refused", extra={"username": user.get_username()})
     raise PermissionRefusedError("You may not import or switch watchlists.")
+
+
+def check_may_switch_off(user: AbstractBaseUser | None) -> None:
+    """Raise PermissionRefusedError for staff below a lead: what is not compared is not found."""
+    if user is None or (isinstance(user, User) and is_lead(user)):
+        return
+    log.warning("watchlist.refused", extra={"username": user.get_username()})
+    raise PermissionRefusedError("A lead switches a watchlist off. The refused attempt is logged.")
+
+
+def check_not_asked(watchlist: Watchlist) -> None:
+    """Raise ConflictError where the live policy names this list, or compares names and would have
+    no other: every payout would be held."""
+    policy = live.live_policy()
+    others = Watchlist.objects.filter(is_active=True).exclude(code=watchlist.code)
+    is_last = policy.needs.watchlists and not others.exists()
+    if watchlist.code in policy.needs.lists or is_last:
+        raise ConflictError(
+            f"Policy {policy.number} is live and compares names with {watchlist.title}: publish"
+            " another policy, or import another list, before it is switched off."
+        )
 
 
 def check_words(code: str, format_name: str, title: str, published_on: date | None) -> None:
@@ -130,13 +153,13 @@ def check_mismatch(reader: Reader, accept: Accept) -> None:
 
 def check_size(counts: Counts, accept: Accept) -> None:
     """Raise ConflictError where the list would lose more than a fifth."""
-    for words, now, live in (
+    for words, now, before in (
         ("parties", counts.parties, counts.live_parties),
         ("names", counts.names, counts.live_names),
     ):
-        if now * 100 < live * (100 - SHRINK_PERCENT) and not accept.shrink:
+        if now * 100 < before * (100 - SHRINK_PERCENT) and not accept.shrink:
             raise ConflictError(
-                f"The list would shrink from {live:,} to {now:,} {words}, by more than"
+                f"The list would shrink from {before:,} to {now:,} {words}, by more than"
                 f" {SHRINK_PERCENT} %: the download may be cut short. If it is right, accept the"
                 " shrinking.",
                 extra={"accept": "shrink"},

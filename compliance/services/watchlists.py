@@ -23,6 +23,7 @@ from compliance.importers.source import Source
 from compliance.models import SafeMatch, Watchlist, WatchlistImport, WatchlistSwitch
 from compliance.services import rescreen, watchlist_rows
 from compliance.services import watchlist_checks as checks
+from compliance.services.lifecycle import lock_lifecycle
 from compliance.services.watchlist_checks import Accept
 from compliance.services.watchlist_rows import Counts
 
@@ -124,10 +125,13 @@ def import_list(
 def switch(code: str, *, is_active: bool, reason: str, user: AbstractBaseUser | None) -> Watchlist:
     """Compare with a list from now on, or no longer; a list switched on is rescreened whole.
 
-    Locks the list. Raises PermissionRefusedError, NotFoundError, InvalidRequestError without a
-    reason, ConflictError where it is so already.
+    Off takes a lead, or the operator's shell. Locks policies and the list. Raises
+    PermissionRefusedError, NotFoundError, InvalidRequestError without a reason, ConflictError where
+    it is so already or the live policy could not judge without it.
     """
     checks.check_permission(user)
+    if not is_active:
+        checks.check_may_switch_off(user)
     reason = reason.strip()
     if not 3 <= len(reason) <= 500 or "\x00" in reason:
         raise InvalidRequestError(
@@ -135,12 +139,15 @@ def switch(code: str, *, is_active: bool, reason: str, user: AbstractBaseUser | 
             errors=[FieldError(pointer="/reason", code="length", detail="3 to 500 characters")],
         )
     with transaction.atomic():
+        lock_lifecycle()
         watchlist = Watchlist.objects.select_for_update().filter(code=code).first()
         if watchlist is None:
             raise NotFoundError(f"There is no list {code}.")
         words = "on" if is_active else "off"
         if watchlist.is_active == is_active:
             raise ConflictError(f"{watchlist.title} is switched {words} already.")
+        if not is_active:
+            checks.check_not_asked(watchlist)
         watchlist.is_active = is_active
         watchlist.revision += 1
         watchlist.save(update_fields=["is_active", "revision"])

@@ -21,8 +21,10 @@ GENESIS = "d83d16c1f71b72c9"
 
 
 @pytest.fixture
-def three() -> list[Decision]:
-    """Three decisions; the texts are what a careless separator would stumble over."""
+def three(settings: object) -> list[Decision]:
+    """Three decisions, none drawn for a second look; the texts are what a careless separator would
+    stumble over."""
+    settings.ATLASPAY_BLIND_REVIEW_PERCENT = 0
     officer = staff("officer")
     return [
         approve(open_case(), officer, internal_text="Ünïcode, 5:colons, and\nlines"),

@@ -213,7 +213,8 @@ def test_the_days_caps_hold_by_count_and_by_sum(anna: User) -> None:
     assert [state(case) for case in cases].count("queued") == 3
     assert approve_eligible() == 0
 
-    armed(day_count=100, day_amount={"EUR": "25000"})
+    # What the first version let go that day counts against the second one's caps.
+    armed(day_count=100, day_amount={"EUR": "50000"})
 
     assert approve_eligible() == 2
     last = eligible()

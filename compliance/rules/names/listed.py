@@ -39,6 +39,11 @@ class Comparison:
 class Matcher(Protocol):
     """Finds the listed names that a recipient's name resembles."""
 
-    def hits(self, name: str) -> tuple[WatchHit, ...]:
-        """Return the hits, best first; empty for most of the world."""
+    @property
+    def codes(self) -> frozenset[str]:
+        """Return the codes of the lists it knows."""
+        ...
+
+    def hits(self, name: str, most: int = ...) -> tuple[WatchHit, ...]:
+        """Return the hits, best first, at most `most`; empty for most of the world."""
         ...

@@ -12,10 +12,15 @@ from compliance.rules.names.listed import Listed
 from compliance.rules.names.pairing import Pairing
 from compliance.rules.names.parse import Name, parse
 from compliance.rules.names.rarity import Rarity
+from compliance.rules.names.readings import readings, windows
 from compliance.rules.names.score import alignment, judge, percent
 
 FLOOR = 75  # similarity below which nothing is reported, whatever a rule asks for
 HITS_MAX = 25
+_NOT_EQUAL = 0.99
+_NEARLY, _OWN = 0.9, 0.6
+# Likeness, negative; position of the entry; what met what; the reading.
+_Found = tuple[float, int, list[Pairing], Name]
 WEAK_COST = 0.08  # by so much a weak alias must be more alike than a strong name
 
 
@@ -29,8 +34,14 @@ class NameMatcher:
         """
         parsed = ((entry, parse(entry.name)) for entry in listed)
         self._entries = [(entry, name) for entry, name in parsed if name.words]
+        self._codes = frozenset(entry.list_code for entry, _ in self._entries)
         self.rarity = rarity or Rarity.of(name for _, name in self._entries)
         self._index = WordIndex(name for _, name in self._entries)
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """Return the codes of the lists that name somebody."""
+        return self._codes
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -43,17 +54,18 @@ class NameMatcher:
             (entry for entry, _ in self._entries if entry.entry_id in wanted), self.rarity
         )
 
-    def hits(self, name: str) -> tuple[WatchHit, ...]:
-        """Return the best hit of each listed party, best first, at most `HITS_MAX`."""
-        parsed = parse(name)
-        found = [
-            (-scored[0], position, scored[1])
-            for position in self._index.candidates(parsed)
-            if (scored := self._score(position, parsed))
-        ]
+    def hits(self, name: str, most: int = HITS_MAX) -> tuple[WatchHit, ...]:
+        """Return the best hit of each listed party, best first, at most `most`; of all readings of
+        the name."""
+        found = self._found(parse(name))
+        texts = readings(name)
+        for text in texts:
+            found += self._found(parse(text), is_name=False)
+        for window in dict.fromkeys(each for text in (name, *texts) for each in windows(text)):
+            found += [one for one in self._found(parse(window), is_name=False) if self._whole(one)]
         found.sort(key=lambda one: one[:2])
         best: dict[tuple[str, int], WatchHit] = {}
-        for negative, position, pairings in found:
+        for negative, position, pairings, parsed in found:
             entry, listed = self._entries[position]
             key = (entry.list_code, entry.party or -entry.entry_id)
             if key not in best:
@@ -66,9 +78,30 @@ class NameMatcher:
                     party=entry.party,
                     strength=entry.strength,
                 )
-                if len(best) == HITS_MAX:
+                if len(best) == most:
                     break
         return tuple(best.values())
+
+    def _found(self, parsed: Name, *, is_name: bool = True) -> list[_Found]:
+        """Return every entry that hits; of a reading that is not the name itself, none is equal."""
+        return [
+            (-(scored[0] if is_name else min(scored[0], _NOT_EQUAL)), position, scored[1], parsed)
+            for position in self._index.candidates(parsed)
+            if (scored := self._score(position, parsed))
+        ]
+
+    def _whole(self, found: _Found) -> bool:
+        """Say whether all words of the listed name stand in the text, spelled nearly so."""
+        _, position, pairings, _ = found
+        listed = self._entries[position][1]
+        met = {
+            index
+            for one in pairings
+            if one.likeness >= _NEARLY and not one.is_initial
+            for index in one.left
+        }
+        own = [index for index, word in enumerate(listed.words) if word.weight >= _OWN]
+        return len(own) > 1 and met.issuperset(own)
 
     def entry_ids(self, name: str, *, is_scan: bool = False) -> set[int]:
         """Return all entries that hit, several of a party too; a scan compares with each entry and

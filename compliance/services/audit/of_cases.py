@@ -166,6 +166,20 @@ RECEIPTS = (
     ),
     Probe(
         "four_eyes",
+        f"""SELECT d.id, c.id FROM {_DECISIONS} AND d.kind = 'approve' AND d.stage = 'final'
+            AND EXISTS (
+                SELECT FROM compliance_screeningrun r JOIN compliance_policy p
+                    ON p.number = r.policy_id
+                CROSS JOIN jsonb_array_elements(p.document -> 'rules') rule
+                WHERE r.payout_id = c.payout_id AND r.id >= coalesce(c.run_id, '')
+                    AND r.verdict <> 'clear' AND r.created_at <= d.decided_at
+                    AND rule ->> 'code' = ANY(c.codes)
+                    AND (rule ->> 'class' = 'sanctions' OR rule ->> 'rule' = 'watchlist_name'))
+        ORDER BY d.position""",  # noqa: S608
+        "decision {} let case {} go, which may match a sanctions list, by one person's word",
+    ),
+    Probe(
+        "four_eyes",
         f"""SELECT d.id, c.id FROM {_DECISIONS} AND c.is_blocked AND d.{_EFFECT}
             AND (d.kind = 'approve' OR (d.kind = 'override' AND d.stage <> 'confirmed'))
         ORDER BY d.position""",  # noqa: S608
