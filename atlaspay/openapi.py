@@ -150,7 +150,7 @@ def add_problem_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
     found = {"400", "401", "403", "406", "429", "500", "503"}
-    if "{" in path:
+    if "{" in path or "/webhook-figures" in path:
         found.add("404")
     if method in {"post", "put", "patch"}:
         found |= {"409", "411", "413", "415", "422"}

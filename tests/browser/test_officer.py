@@ -203,4 +203,4 @@ def test_an_auditor_verifies_the_chain(open_page: Opener) -> None:
     page.goto("/console/compliance/decision/")
     page.get_by_role("button", name=re.compile("Verify")).click()
 
-    expect(page.get_by_text(re.compile("receipts? verified")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("asked for by")).first).to_be_visible()

@@ -28,7 +28,7 @@ from compliance.tasks import approve as task
 from compliance.tasks import screen
 from payouts.models import Payout
 from payouts.services import unit
-from tests.compliance.factories import LISTED, listed_case, open_case, staff
+from tests.compliance.factories import LISTED, known_partner, listed_case, open_case, staff
 from tests.compliance.test_decide import approve, reject
 from tests.payouts.factories import funded_partner, make_payouts
 
@@ -330,7 +330,7 @@ def test_the_task_approves_what_screening_marked(
     payouts = [
         payout
         for amount_minor in (1_000_000, 1_000_001)
-        for payout in make_payouts(funded_partner(100_000_000), [amount_minor])
+        for payout in make_payouts(known_partner(), [amount_minor])
     ]
     screen()
 
