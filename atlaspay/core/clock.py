@@ -30,4 +30,4 @@ def rfc3339(at: datetime | None) -> str | None:
     """Return RFC 3339 with milliseconds and Z, or None."""
     if at is None:
         return None
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
