@@ -5,6 +5,7 @@
   let dirty = false;
   let timer = 0;
   let asked = 0;
+  let byKey = false;
 
   const changed = (form) => {
     dirty = true;
@@ -22,6 +23,7 @@
     const top = document.activeElement?.closest("[id]")?.id;
     const open = [...form.querySelectorAll("details[open][id]")].map((each) => each.id);
     const answer = await post(form, form.action, { do: wanted });
+    if (!form.isConnected) return; // A later change was answered first.
     const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
     const fresh = page.getElementById("ap-builder");
     if (!fresh) {
@@ -59,9 +61,21 @@
     event.preventDefault();
     reshape(event.target, wanted);
   });
-  document.addEventListener("change", (event) => {
+  // A closed list changes with every letter typed or arrow pressed: who chooses by keyboard is done when they leave the field.
+  const redraw = (field) => {
     const form = builder();
-    if (form && event.target.matches("[data-refresh]")) reshape(form, `refresh:${event.target.closest("[id]").id}`);
+    delete field.dataset.chosen;
+    if (form?.contains(field)) reshape(form, `refresh:${field.closest("[id]").id}`);
+  };
+  document.addEventListener("pointerdown", () => { byKey = false; }, true);
+  document.addEventListener("keydown", () => { byKey = true; }, true);
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-refresh]")) return;
+    if (byKey) event.target.dataset.chosen = "";
+    else redraw(event.target);
+  });
+  document.addEventListener("focusout", (event) => {
+    if (event.target.matches("[data-refresh][data-chosen]")) redraw(event.target);
   });
   document.addEventListener("input", (event) => {
     const form = builder();
