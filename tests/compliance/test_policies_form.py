@@ -38,7 +38,7 @@ DOCUMENT: dict[str, Any] = {
         {
             "code": "odd",
             "title": "Odd ones",
-            "class": "other",
+            "class": "sanctions",
             "weight": 10,
             "blocks": True,
             "when": {

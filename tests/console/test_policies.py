@@ -2,7 +2,7 @@
 
 import json
 from copy import deepcopy
-from datetime import timedelta
+from datetime import date, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -21,6 +21,7 @@ from compliance.models import (
     RuleSnooze,
     ShadowRun,
     ShadowTally,
+    Watchlist,
 )
 from compliance.screening import live
 from compliance.services import backtest, backtest_run, drafts, policies, snooze
@@ -142,9 +143,14 @@ def test_from_an_idea_to_a_live_policy(author: User, publisher: User) -> None:
     page = publishes.get(policy_url(policy, "publish")).content.decode()
     assert f"Against live policy {was}" in page
     assert "Odd ones" in page
-    done = publishes.post(
-        policy_url(policy, "publish"), {"expected_live": str(was), "note": "Agreed"}
-    )
+    agreed = {"expected_live": str(was), "note": "Agreed"}
+    early = publishes.post(policy_url(policy, "publish"), agreed)
+    assert early.status_code == 409
+    assert "compares names with ofac, un, which is no list in use" in early.content.decode()
+    assert live.live_number() == was
+    for code in ("ofac", "un"):
+        Watchlist.objects.create(code=code, title=code.upper(), published_on=date(2026, 11, 1))
+    done = publishes.post(policy_url(policy, "publish"), agreed)
 
     assert done.status_code == 302
     assert live.live_number() == policy.number

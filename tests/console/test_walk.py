@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 OWN_ROWS = {"core_accessevent", "django_session", "django_admin_log"}
 # What a role may do all the same; each is tested with its own room.
 MAY = {
-    "auditor": {"compliance_decision_verify"},
+    "auditor": {"compliance_decision_verify", "compliance_audit_ask"},
     "operator": {
         "payouts_railstate_switch",
         "webhooks_delivery_retry",
