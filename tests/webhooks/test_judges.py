@@ -140,6 +140,16 @@ def test_while_a_secret_rotates_the_old_and_the_new_are_both_good(judge, receive
     assert judge(endpoint.secret, headers, body)
     assert judge(new, headers, body)
     assert not judge(signing.new_secret(), headers, body)
+    keys = [signing.decode_secret(secret) for secret in (new, endpoint.secret)]
+    old_s = int(headers["webhook-timestamp"]) - 20 * 60
+    aged = {
+        **headers,
+        "webhook-timestamp": str(old_s),
+        "webhook-signature": signing.sign(headers["webhook-id"], old_s, body, keys=keys),
+    }
+    for secret in (new, endpoint.secret):
+        assert not judge(secret, headers, body.replace(b"payout.settled", b"payout.failed_"))
+        assert not judge(secret, aged, body)
     rotation.end_rotation(endpoint.partner_id, endpoint.id)
     emit(endpoint.partner)
     headers, body = sent(receiver)
