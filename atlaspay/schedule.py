@@ -32,5 +32,7 @@ BEAT_SCHEDULE = {
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),
     "check-endpoints": _every(2, "webhooks.check", "chores"),
     "send-mail": _every(5, "webhooks.send_mail", "chores"),
+    "roll-up-payouts": _every(60, "payouts.roll_up", "chores"),
+    "roll-up-webhooks": _every(60, "webhooks.roll_up", "chores"),
     "prune": _every(3600, "webhooks.prune", "chores"),
 }

@@ -10,6 +10,7 @@ from simple_history.models import HistoricalRecords
 from atlaspay.core.history import ActorHistory, TriggerHistory
 from atlaspay.core.models import PublicIdField, QuickRow, ReferenceField
 from payouts.machine import FINAL_STATES, PayoutMachine, State
+from payouts.rollups import tables as rollup_tables  # noqa: F401 - Django finds models here
 
 # Columns that never change after intake: guarded by a trigger, so history needs no copies of them.
 FIXED_COLUMNS = (

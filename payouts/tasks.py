@@ -12,6 +12,7 @@ from celery import shared_task
 
 from atlaspay.core import nudge
 from payouts.machine import State
+from payouts.rollups.roll import roll_up as roll_up_payouts
 from payouts.services import callbacks, dispatch, inquiry, intake, reconciliation, sweeps
 
 SLICE_S = 5.0
@@ -75,3 +76,11 @@ def reconcile() -> None:
 def alarms() -> None:
     """Log what waits longer than it should."""
     sweeps.sound_alarms()
+
+
+@shared_task(name="payouts.roll_up")
+def roll_up() -> None:
+    """Add to the sums what payouts came to since the last time; go on where there is more."""
+    done = roll_up_payouts(budget_s=SLICE_S)
+    if done.windows and not done.is_caught_up:
+        nudge.send("payouts.roll_up", queue="chores")

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from atlaspay.core.nudge import send
-from webhooks import mail, mailing, retention
+from webhooks import mail, mailing, retention, rollups
 from webhooks.checks.book import CHECK_TASK
 from webhooks.checks.loop import run_checks
 from webhooks.delivery.loop import run_deliveries
@@ -18,6 +18,7 @@ def deliver() -> None:
 
 
 PRUNE_BUDGET_S = 20.0
+ROLL_UP_BUDGET_S = 5.0
 
 
 @shared_task(name=mail.SEND_TASK)
@@ -36,3 +37,11 @@ def check() -> None:
 def prune() -> None:
     """Remove what is older than it is kept, for a third of the task's time at most."""
     retention.prune(budget_s=PRUNE_BUDGET_S)
+
+
+@shared_task(name=rollups.ROLL_UP_TASK)
+def roll_up() -> None:
+    """Add to the sums what deliveries came to since the last time; go on where there is more."""
+    done = rollups.roll_up(budget_s=ROLL_UP_BUDGET_S)
+    if done.windows and not done.is_caught_up:
+        send(rollups.ROLL_UP_TASK, queue="chores")

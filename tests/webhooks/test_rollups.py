@@ -1,0 +1,86 @@
+"""Sums of deliveries: first attempts, later ones, retries by hand, tests."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from atlaspay.core.histogram import percentile_ms
+from tests.webhooks.factories import emit, make_endpoint
+from webhooks import rollups
+from webhooks.models import Delivery, DeliveryAttempt, DeliveryRollup, DeliveryTime
+
+pytestmark = pytest.mark.django_db
+AT = datetime(2026, 5, 4, 10, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def endpoint():
+    return make_endpoint()
+
+
+def delivery_of(endpoint, *, event_at=AT) -> Delivery:
+    event_id = emit(endpoint.partner)
+    Delivery.objects.filter(event=event_id).update(event_at=event_at)
+    return Delivery.objects.get(event=event_id)
+
+
+def attempt(delivery, number, outcome, *, after_s=1.0, took_ms=250) -> None:
+    DeliveryAttempt.objects.create(
+        delivery=delivery,
+        number=number,
+        outcome=outcome,
+        started_at=delivery.event_at + timedelta(seconds=after_s),
+        duration_ms=took_ms,
+    )
+
+
+def day(scope: str) -> tuple[int, ...]:
+    row = DeliveryRollup.objects.get(scope=scope, grain="d", start_at=AT.replace(hour=0, minute=0))
+    return (row.attempts, row.tried, row.first_delivered, row.delivered, row.prompt)
+
+
+def test_first_and_later_attempts_by_partner_and_for_all(endpoint):
+    attempt(delivery_of(endpoint), 1, "delivered", after_s=2)
+    second = delivery_of(endpoint)
+    attempt(second, 1, "refused")
+    attempt(second, 2, "delivered", after_s=40)
+    other = make_endpoint()
+    attempt(delivery_of(other), 1, "failed")
+    assert rollups.roll_up().counted == 4
+
+    assert day(endpoint.partner_id) == (3, 2, 1, 2, 1)
+    assert day(other.partner_id) == (1, 1, 0, 0, 0)
+    assert day("") == (4, 3, 1, 2, 1)
+    counts = dict(
+        DeliveryTime.objects.filter(scope="", grain="h").values_list("bucket", "deliveries")
+    )
+    assert sum(counts.values()) == 2
+    assert abs(percentile_ms(counts, 0.5) - 2_250) <= 225
+    assert abs(percentile_ms(counts, 1.0) - 40_250) <= 4_025
+
+
+def test_attempts_of_many_runs_add_up_and_none_counts_twice(endpoint):
+    delivery = delivery_of(endpoint)
+    attempt(delivery, 1, "refused")
+    rollups.roll_up()
+    attempt(delivery, 2, "delivered", after_s=12)
+    rollups.roll_up()
+    rollups.roll_up()
+    assert day("") == (2, 1, 0, 1, 1)
+
+
+def test_delivered_again_by_hand_is_delivered_once(endpoint):
+    delivery = delivery_of(endpoint)
+    attempt(delivery, 1, "delivered")
+    rollups.roll_up()
+    attempt(delivery, 2, "delivered", after_s=3_600)
+    rollups.roll_up()
+    assert day("") == (2, 1, 1, 1, 1)
+
+
+def test_what_a_partner_asked_for_as_a_test_does_not_count(endpoint):
+    delivery = delivery_of(endpoint)
+    Delivery.objects.filter(pk=delivery.pk).update(object_id=endpoint.pk)
+    attempt(delivery, 1, "delivered")
+    rollups.roll_up()
+    assert not DeliveryRollup.objects.exists()

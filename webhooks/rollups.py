@@ -1,0 +1,80 @@
+"""Sums of deliveries by hour and day, kept from the attempts, which are written once and stay until
+`prune`: the sums outlive them.
+
+Tests that a partner asked for do not count. An attempt whose sender died counts as tried; should
+its answer turn up later, only another attempt makes the delivery count as delivered.
+"""
+
+from datetime import datetime
+
+from atlaspay.core import context, rollups
+from atlaspay.core.histogram import SQL_BOUNDS
+from webhooks import sql
+from webhooks.figures import PROMISED_S
+from webhooks.models import DeliveryRollupMark
+
+ROLL_UP_TASK = "webhooks.roll_up"
+
+_NAMES = ("attempts", "tried", "first_delivered", "delivered", "prompt")
+# A delivered one that was retried by hand is delivered a second time and counts once.
+FACTS = """
+SELECT d.partner_id, d.event_at, a.number = 1 AS is_first,
+       a.outcome = 'delivered' AND NOT EXISTS (
+           SELECT FROM webhooks_deliveryattempt e WHERE e.delivery_id = a.delivery_id
+           AND e.number < a.number AND e.outcome = 'delivered') AS is_delivered,
+       greatest(0, round(extract(epoch FROM
+           coalesce(a.started_at + a.duration_ms * interval '1 ms', a.created_at) - d.event_at)
+           * 1000))::bigint AS latency_ms
+FROM webhooks_deliveryattempt a JOIN webhooks_delivery d ON d.id = a.delivery_id
+WHERE a.id > %(after)s AND a.id <= %(until)s AND d.object_id <> d.endpoint_id
+  AND d.event_at >= %(edge)s
+"""
+_ROLL = f"""
+WITH placed AS MATERIALIZED (
+    SELECT f.*, w.scope, g.grain, g.start_at FROM ({FACTS}) f
+    CROSS JOIN LATERAL (VALUES (f.partner_id), ('')) AS w(scope)
+    CROSS JOIN LATERAL (
+        VALUES ('h', date_trunc('hour', f.event_at, 'UTC')),
+               ('d', date_trunc('day', f.event_at, 'UTC'))
+    ) AS g(grain, start_at)
+), sums AS (
+    INSERT INTO webhooks_deliveryrollup AS r
+        (generation, scope, grain, start_at, {", ".join(_NAMES)})
+    SELECT %(generation)s, scope, grain, start_at, count(*), count(*) FILTER (WHERE is_first),
+           count(*) FILTER (WHERE is_first AND is_delivered), count(*) FILTER (WHERE is_delivered),
+           count(*) FILTER (WHERE is_delivered AND latency_ms <= {PROMISED_S * 1000})
+    FROM placed GROUP BY scope, grain, start_at
+    ON CONFLICT (generation, scope, grain, start_at) DO UPDATE
+    SET {", ".join(f"{name} = r.{name} + excluded.{name}" for name in _NAMES)}
+), times AS (
+    INSERT INTO webhooks_deliverytime AS r (generation, scope, grain, start_at, bucket, deliveries)
+    SELECT %(generation)s, scope, grain, start_at, width_bucket(latency_ms, {SQL_BOUNDS}), count(*)
+    FROM placed WHERE is_delivered GROUP BY scope, grain, start_at, 5
+    ON CONFLICT (generation, scope, grain, start_at, bucket) DO UPDATE
+    SET deliveries = r.deliveries + excluded.deliveries
+)
+SELECT count(*) AS n FROM placed WHERE scope = '' AND grain = 'h'
+"""  # noqa: S608 - names of this file
+
+ALWAYS = datetime.fromisoformat("2000-01-01T00:00:00Z")
+
+
+def roll(generation: int, after: int, until: int, *, edge: datetime = ALWAYS) -> int:
+    """Add the attempts `after < id <= until` of events since `edge`; return how many."""
+    values = {"generation": generation, "after": after, "until": until, "edge": edge}
+    return int(sql.fetch(_ROLL, values)[0]["n"])
+
+
+SOURCE = rollups.Source(
+    name="webhooks",
+    marks=DeliveryRollupMark,
+    table="webhooks_deliveryattempt",
+    column="id",
+    roll=roll,
+)
+
+
+def roll_up(*, budget_s: float | None = None) -> rollups.Ran:
+    """Count what deliveries came to since the last time. Safe twice, at once, or never."""
+    with context.bind(actor="system:webhooks.roll_up"):
+        return rollups.run(SOURCE, budget_s=budget_s)
