@@ -124,6 +124,7 @@ INSTALLED_APPS = [
     "webhooks",
     "payouts",
     "compliance",
+    "portal",
 ]
 MIDDLEWARE = [
     "atlaspay.core.middleware.RequestContextMiddleware",
@@ -131,7 +132,7 @@ MIDDLEWARE = [
     "atlaspay.core.browser.ConsolePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "atlaspay.core.middleware.ProblemMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.sessions.RoomSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -139,6 +140,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "atlaspay.core.access.middleware.ConsoleAccessMiddleware",
     "atlaspay.core.middleware.StaffContextMiddleware",
+    "portal.middleware.PortalMiddleware",
 ]
 ROOT_URLCONF = "atlaspay.urls"
 WSGI_APPLICATION = "atlaspay.wsgi.application"

@@ -28,4 +28,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("callbacks/<str:provider>/", bank_callbacks.receive),
     path(".well-known/", include("webhooks.well_known")),
     path("console/", admin.site.urls),
+    path("portal/", include("portal.urls")),
 ]

@@ -190,6 +190,7 @@ def actor(name: str) -> SafeString:
     kind, _, rest = name.partition(":")
     words = {
         "user": rest,
+        "member": f"{rest} (portal)",
         "key": f"API key …{rest[-6:]}",
         "system": f"system, {rest.rpartition('.')[2]}",
     }

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`actor` is `key:<id>`, `user:<name>` or `system:<task>`; `user_id` is set for staff only."""
+    """`actor` is `key:<id>`, `user:<name>`, `member:<name>` of a partner, or `system:<task>`;
+    `user_id` is set for staff only.
+    """
 
     actor: str = "system:unbound"
     request_id: str = ""

@@ -56,7 +56,7 @@ def _actor(actor: str, from_state: str, state: str) -> str:
     """Return who moved it, by kind: partner, reviewer, bank or platform."""
     if from_state == State.IN_REVIEW and state in (State.QUEUED, State.FAILED):
         return "reviewer"
-    if actor.startswith("key:"):
+    if actor.startswith(("key:", "member:")):
         return "partner"
     if from_state in (State.SENDING, State.SENT, State.SETTLED) and state != from_state:
         return "bank"

@@ -7,7 +7,7 @@ from honcho.environ import parse as parse_env
 
 from tests.docs.pages import ROOT, read, section, sources
 
-PRODUCT = ("atlaspay", "partners", "ledger", "webhooks", "payouts", "compliance")
+PRODUCT = ("atlaspay", "partners", "ledger", "webhooks", "payouts", "compliance", "portal")
 # Set by Python's and the tests' own machinery, or passed through as they are.
 NOT_OURS = {"DJANGO_SETTINGS_MODULE", "PATH", "PYTEST_XDIST_WORKER", "ATLASPAY_TEST_REDIS_IS_OURS"}
 READERS = (

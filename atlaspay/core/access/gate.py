@@ -53,12 +53,15 @@ def hold(request: HttpRequest, user: User, next_url: str) -> None:
     }
 
 
-def waiting(request: HttpRequest) -> Waiting | None:
-    """Return who waits here, or None: nobody, too long ago, or no longer under this password."""
+def waiting(request: HttpRequest, *, is_staff: bool = True) -> Waiting | None:
+    """Return who waits here, or None: nobody, too long ago, or no longer under this password.
+
+    `is_staff`: whose door it is, the console's or the partners'.
+    """
     held = request.session.get(_WAITING)
     if held is None or clock.now().timestamp() - held["at"] > WAITS_AT_MOST.total_seconds():
         return None
-    user = User.objects.filter(pk=held["user"], is_active=True, is_staff=True).first()
+    user = User.objects.filter(pk=held["user"], is_active=True, is_staff=is_staff).first()
     if user is None or not constant_time_compare(held["hash"], user.get_session_auth_hash()):
         return None
     return Waiting(user, held["next"])
@@ -89,11 +92,14 @@ def factor_id(request: HttpRequest) -> int | None:
     return found
 
 
-def why_over(request: HttpRequest) -> str:
+def why_over(request: HttpRequest, *, needs_factor: bool | None = None) -> str:
     """Return in words why this signed-in session must end now, or nothing.
 
-    Costs a query where the second factor is required. Notes the use, at most once a minute.
+    `needs_factor` says whether it must stand on a second factor; None: as the console's settings
+    say. Costs a query where it must. Notes the use, at most once a minute.
     """
+    if needs_factor is None:
+        needs_factor = settings.ATLASPAY_REQUIRE_TOTP
     session = request.session
     now_s = clock.now().timestamp()
     since_s = session.get(_SIGNED_IN_AT)
@@ -102,7 +108,7 @@ def why_over(request: HttpRequest) -> str:
         return f"{settings.ATLASPAY_SESSION_HOURS} hours after signing in"
     if seen_s is not None and now_s - seen_s >= settings.ATLASPAY_SESSION_IDLE_MINUTES * 60:
         return f"{settings.ATLASPAY_SESSION_IDLE_MINUTES} minutes without activity"
-    if settings.ATLASPAY_REQUIRE_TOTP and not _stands(request):
+    if needs_factor and not _stands(request):
         return "no second factor"
     if since_s is None:
         session[_SIGNED_IN_AT] = now_s

@@ -34,6 +34,7 @@ class AccessEvent(models.Model):
         VERIFIED = "verified", "Verified"
         STAFF_CHANGED = "staff_changed", "Staff changed"
         PASSWORD_CHANGED = "password_changed", "Password changed"
+        MEMBER_CHANGED = "member_changed", "Portal member changed"
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(db_default=Now(), editable=False)

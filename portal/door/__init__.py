@@ -1,0 +1,1 @@
+"""The portal's door: sign-in, second factor, leaving, switching partners, links from mails."""

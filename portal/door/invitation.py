@@ -1,0 +1,69 @@
+"""The page an invitation's link opens: a new account sets its password, an old one signs in."""
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from atlaspay.core import context
+from atlaspay.core.access import gate
+from atlaspay.core.access.log import Kind, record
+from portal.door.forms import NewPasswordForm
+from portal.members import invitations
+from portal.members.people import account_of
+from portal.middleware import CHOSEN
+from portal.models import Invitation, Role
+from portal.pages import at_the_door, show
+from portal.rights import ROLE_WORDS
+from portal.scope import actor_of
+
+
+@at_the_door
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("password", "again")
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Show who invites to what; POST accepts."""
+    found = invitations.find(token)
+    account = account_of(found.email)
+    if account is None:
+        return _new_account(request, token, found)
+    if request.user.pk != account.pk:
+        query = urlencode({"next": request.path})
+        values = {**_words(found), "sign_in": f"{reverse('portal:login')}?{query}"}
+        return show(request, "portal/door/invitation.html", values)
+    if request.method == "POST":
+        _accept(request, token, account, found)
+        return HttpResponseRedirect(reverse("portal:home"))
+    return show(request, "portal/door/invitation.html", {**_words(found), "is_signed_in": True})
+
+
+def _new_account(request: HttpRequest, token: str, found: Invitation) -> HttpResponse:
+    user = User(username=found.email, email=found.email)
+    form = NewPasswordForm(user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user.set_password(form.cleaned_data["password"])
+        _accept(request, token, user, found)
+        gate.admit(request, user, None, detail="portal, invitation")
+        request.session[CHOSEN] = found.partner_id
+        return HttpResponseRedirect(reverse("portal:home"))
+    return show(request, "portal/door/invitation.html", {**_words(found), "form": form})
+
+
+def _accept(request: HttpRequest, token: str, user: User, found: Invitation) -> None:
+    with context.bind(actor=actor_of(user)):
+        invitations.accept(token, user)
+        detail = f"accepted the invitation as {found.role} of {found.partner_id}"
+        record(Kind.MEMBER_CHANGED, request, user=user, detail=detail)
+    request.session[CHOSEN] = found.partner_id
+    messages.success(request, f"Welcome to {found.partner.name}.")
+
+
+def _words(found: Invitation) -> dict[str, object]:
+    return {
+        "invitation": found,
+        "role_name": Role(found.role).label,
+        "role_words": ROLE_WORDS[found.role],
+    }

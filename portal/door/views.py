@@ -1,0 +1,114 @@
+"""Signing in and out: password, code, and which partner is shown."""
+
+from django.contrib import messages
+from django.contrib.auth import logout as django_logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from atlaspay.core.access import gate, second_factor
+from atlaspay.core.access.forms import too_many
+from atlaspay.core.access.log import Kind, record
+from atlaspay.core.access.models import SecondFactor
+from atlaspay.core.access.second_factor import Checked, Verdict
+from atlaspay.core.access.throttle import TooManyFailuresError
+from portal.door.forms import CodeForm, SignInForm
+from portal.middleware import CHOSEN
+from portal.pages import at_the_door, page, safe_next, show
+from portal.rights import Right
+from portal.scope import scope_or_none, scoped
+
+
+@at_the_door
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("password")
+def login(request: HttpRequest) -> HttpResponse:
+    """Step one: address and password. Who is in already goes on."""
+    next_url = safe_next(request, request.POST.get("next") or request.GET.get("next") or "")
+    if request.method != "POST":
+        if scope_or_none(request) is not None:
+            return HttpResponseRedirect(next_url)
+        return _door(request, "login", {"form": SignInForm(request), "next": next_url})
+    form = SignInForm(request, request.POST)
+    if not form.is_valid() or form.user is None:
+        return _door(request, "login", {"form": form, "next": next_url}, wait_s=form.wait_s)
+    if second_factor.of_user(form.user) is None:
+        gate.admit(request, form.user, None, detail="portal, password")
+        return HttpResponseRedirect(next_url)
+    gate.hold(request, form.user, next_url)
+    return HttpResponseRedirect(reverse("portal:code"))
+
+
+@at_the_door
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("code")
+def code(request: HttpRequest) -> HttpResponse:
+    """Step two, for who has a second factor: a code of the app or a recovery code."""
+    held = gate.waiting(request, is_staff=False)
+    factor = second_factor.of_user(held.user) if held else None
+    if held is None or factor is None:
+        return HttpResponseRedirect(reverse("portal:login"))
+    form = CodeForm(request.POST or None)
+    wait_s = 0
+    if request.method == "POST" and form.is_valid():
+        checked, wait_s = check_code(request, form, factor)
+        if checked is not None:
+            how = f"portal, password and {checked.verdict.value}"
+            gate.admit(request, held.user, factor, detail=how)
+            return HttpResponseRedirect(safe_next(request, held.next_url))
+    return _door(request, "code", {"form": form}, wait_s=wait_s)
+
+
+def check_code(
+    request: HttpRequest, form: CodeForm, factor: SecondFactor
+) -> tuple[Checked | None, int]:
+    """Return the verdict of a right code, or None with the refusal on the form, and seconds to
+    wait.
+    """
+    user = factor.user
+    try:
+        checked = second_factor.check(factor, form.cleaned_data["code"])
+    except TooManyFailuresError as error:
+        form.refuse(too_many(error.wait_s))
+        return None, error.wait_s
+    if checked.is_right:
+        if checked.verdict is Verdict.RECOVERY:
+            left = second_factor.codes_left(factor)
+            record(Kind.RECOVERY_CODE_USED, request, user=user, detail=f"{left} left")
+        return checked, 0
+    record(Kind.SECOND_FACTOR_FAILED, request, user=user)
+    if checked.used_up:
+        record(Kind.LOCKED_OUT, request, user=user, detail="code")
+    form.refuse("This code is wrong or was used already. Wait for the next one.")
+    return None, 0
+
+
+@at_the_door
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    """Sign out, by POST alone, and lead back to the door."""
+    if request.user.is_authenticated:
+        record(Kind.LOGOUT, request)
+        django_logout(request)
+        messages.info(request, "You are signed out.")
+    return HttpResponseRedirect(reverse("portal:login"))
+
+
+@page(change=Right.OWN)
+def switch(request: HttpRequest) -> HttpResponse:
+    """Show another of the person's partners from here on."""
+    wanted = request.POST.get("partner", "")
+    if any(one.partner_id == wanted for one in scoped(request).memberships):
+        request.session[CHOSEN] = wanted
+    return HttpResponseRedirect(reverse("portal:home"))
+
+
+def _door(
+    request: HttpRequest, name: str, values: dict[str, object], *, wait_s: int = 0
+) -> HttpResponse:
+    """Return a page of the door; a throttled try is answered 429 with the time to wait."""
+    answer = show(request, f"portal/door/{name}.html", values, status=429 if wait_s else 200)
+    if wait_s:
+        answer["Retry-After"] = str(wait_s)
+    return answer

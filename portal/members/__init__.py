@@ -1,0 +1,1 @@
+"""Who of a partner may come in: accounts, memberships, invitations."""

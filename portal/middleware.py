@@ -1,0 +1,78 @@
+"""The portal's fence: whose data a request may see, who acts, when a session is over, and what the
+browser may do with the pages.
+"""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.models import User
+from django.contrib.messages.storage.session import SessionStorage
+from django.http import HttpRequest, HttpResponse
+
+from atlaspay.core import context
+from atlaspay.core.access import gate, second_factor
+from atlaspay.core.access.log import Kind, record
+from atlaspay.core.errors import NotFoundError
+from portal import pages
+from portal.scope import find_scope, scope_or_none
+from portal.sessions import is_portal
+
+CHOSEN = "portal_partner"
+
+# Nothing inline and nothing from elsewhere, whatever text a recipient's name holds.
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "object-src 'none'",
+    )
+)
+
+
+class PortalMiddleware:
+    """Guards every address under the portal, whoever wrote its view."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not is_portal(request):
+            return self.get_response(request)
+        # In the session, which is the portal's own: the cookie Django keeps messages in is not.
+        request._messages = SessionStorage(request)  # type: ignore[attr-defined]
+        response = _over(request) or self.get_response(request)
+        if response.status_code == 404 and scope_or_none(request) and not pages.is_ours(response):
+            response = pages.problem(request, NotFoundError("There is nothing at this address."))
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _over(request: HttpRequest) -> HttpResponse | None:
+    """Bind whose request it is; return the way to the door where a session has come to its end."""
+    user = request.user
+    if not isinstance(user, User):
+        return None
+    scope = find_scope(user, request.session.get(CHOSEN, ""))
+    if scope is None:
+        why = "no partner's portal is open to you"
+    else:
+        has_factor = second_factor.of_user(user) is not None
+        why = gate.why_over(request, needs_factor=has_factor)
+    if why:
+        record(Kind.SESSION_ENDED, request, detail=why)
+        logout(request)
+        messages.info(request, f"You were signed out: {why}.")
+        return pages.to_the_door(request)
+    request.portal_scope = scope  # type: ignore[attr-defined]
+    if scope is not None:
+        context.set_fields(actor=scope.actor)
+    return None

@@ -1,0 +1,110 @@
+"""Two partners with data of every kind, and somebody signed in of every role."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from atlaspay.core import context
+from partners.models import ApiKey, Partner, Scope
+from partners.services import issue_api_key
+from payouts.models import Batch, Payout
+from portal.members.invitations import invite
+from portal.models import Invitation, Membership, Role
+from tests.factories import PartnerFactory
+from tests.payouts.factories import make_payouts
+from tests.portal.people import member, signed_in
+from webhooks.models import Endpoint
+from webhooks.services import create_endpoint
+
+
+@dataclass
+class Market:
+    """A partner with one of everything a page can show."""
+
+    partner: Partner
+    batch: Batch
+    payout: Payout
+    key: ApiKey
+    endpoint: Endpoint
+    owner: User
+    invitation: Invitation
+    invitation_link: str
+
+    def client(self, role: str = Role.OWNER) -> Client:
+        """Return a browser with somebody of this role in."""
+        if role == Role.OWNER:
+            return signed_in(self.owner)
+        email = f"{role}.{self.partner.id[-6:]}@market.example"
+        found = User.objects.filter(username=email).first()
+        return signed_in(found or member(self.partner, role, email=email))
+
+    @property
+    def membership(self) -> Membership:
+        """The owner's."""
+        return Membership.objects.get(user=self.owner)
+
+
+def make_market(name: str) -> Market:
+    """Return a partner with money, a batch of two payouts, a key, an endpoint and an owner."""
+    partner = PartnerFactory(name=name, funded={"EUR": 1_000_000})
+    first, _ = make_payouts(partner, [10_000, 25_050])
+    endpoint, _ = create_endpoint(partner.id, url="https://hooks.market.example/in")
+    owner = member(partner, Role.OWNER, email=f"owner@{name.lower()}.example")
+    invited = invite(partner.id, email=f"new@{name.lower()}.example", role=Role.VIEWER)
+    return Market(
+        partner,
+        first.batch,
+        first,
+        issue_api_key(partner.id, name="live", scopes=list(Scope)).key,
+        endpoint,
+        owner,
+        invited.invitation,
+        invited.link,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _acting(settings: object) -> Iterator[None]:
+    """Act as a task where a test makes rows; hash passwords quickly."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+    with context.bind(actor="system:test"):
+        yield
+
+
+@pytest.fixture
+def market(db: None) -> Market:
+    """Return the partner whose pages are looked at."""
+    return make_market("Acme")
+
+
+@pytest.fixture
+def other(db: None) -> Market:
+    """Return another partner, none of whose data may ever be seen."""
+    return make_market("Rival")
+
+
+@pytest.fixture
+def owner(market: Market) -> Client:
+    """Return a browser with an owner in; `operator`, `developer` and `viewer` likewise."""
+    return market.client(Role.OWNER)
+
+
+@pytest.fixture
+def operator(market: Market) -> Client:
+    """Return a browser with an operator in."""
+    return market.client(Role.OPERATOR)
+
+
+@pytest.fixture
+def developer(market: Market) -> Client:
+    """Return a browser with a developer in."""
+    return market.client(Role.DEVELOPER)
+
+
+@pytest.fixture
+def viewer(market: Market) -> Client:
+    """Return a browser with a viewer in."""
+    return market.client(Role.VIEWER)
