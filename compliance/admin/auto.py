@@ -35,6 +35,7 @@ from compliance.admin.auto_words import (
 from compliance.models import AutoPolicy, AutoStep
 from compliance.rules.auto import read
 from compliance.services import auto_policy, auto_watch
+from compliance.services.authorship import writers_of_auto
 from compliance.services.permissions import AUTHOR, LEAD, PUBLISH
 
 LIST = "admin:compliance_autopolicy_changelist"
@@ -74,7 +75,8 @@ class AutoPolicyAdmin(ReadOnlyAdmin):
         """Return a version in words, with the form that arms it."""
         armed = auto_watch.armed_step()
         is_armed = armed is not None and armed.policy_id == obj.number
-        is_own = obj.author == f"user:{request.user.get_username()}"
+        may_publish = request.user.has_perm(PUBLISH)
+        objection = writers_of_auto(obj).objection(_staff(request), "arm")
         rules = read(obj.document)
         return {
             "title": str(obj),
@@ -89,8 +91,8 @@ class AutoPolicyAdmin(ReadOnlyAdmin):
                 record_table(rules),
                 steps_table(list(obj.steps.select_related("case").order_by("-id")[:STEPS_SHOWN])),
             ],
-            "may_arm": request.user.has_perm(PUBLISH) and not is_armed and not is_own,
-            "is_own": is_own and not is_armed,
+            "may_arm": may_publish and not is_armed and not objection,
+            "objection": "" if is_armed else objection,
             "is_armed": is_armed,
             "may_disarm": is_armed and _may_disarm(request),
         }

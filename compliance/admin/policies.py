@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -33,6 +33,7 @@ from compliance.admin.policies_publish import publish_page
 from compliance.admin.policies_shadow import shadow_page
 from compliance.models import Backtest, Policy, PolicyDraft, PolicyStep
 from compliance.services import backtest, drafts, permit, policies
+from compliance.services.authorship import Writers, writers_of
 from compliance.services.backtest_range import CHOICES, DEFAULT_DAYS, last_days
 from compliance.services.lifecycle import Life, Standing, life
 from compliance.services.policy_words import describe
@@ -94,7 +95,7 @@ class PolicyAdmin(ReadOnlyAdmin):
     def page(self, request: HttpRequest, obj: Policy) -> dict[str, Any]:
         """Return a version in words, its steps, and what this person may do."""
         now, words = life(), describe(obj.document)
-        writers, steps = drafts.authors_of(obj), list(obj.steps.order_by("-id"))
+        writers, steps = writers_of(obj), list(obj.steps.order_by("-id"))
         tried = list(Backtest.objects.filter(policy=obj).defer("document")[:BACKTESTS_SHOWN])
         return {
             "heading": f"Policy {obj.number}",
@@ -106,7 +107,7 @@ class PolicyAdmin(ReadOnlyAdmin):
             "has_shadow": any(step.kind == PolicyStep.Kind.SHADOW for step in steps),
             "facts_title": "Policy",
             "facts": [
-                Fact("Written by", people(sorted(writers))),
+                Fact("Written by", people(sorted(writers.actors))),
                 Fact("Frozen", console.when(obj.created_at)),
                 *(Fact(label, value, wide=len(value) > 20) for label, value in words.settings),
                 Fact("What changed", console.text_or_dash(obj.note), wide=True),
@@ -193,20 +194,22 @@ class PolicyAdmin(ReadOnlyAdmin):
 
 
 def _can(
-    user: AbstractBaseUser | AnonymousUser, policy: Policy, now: Life, writers: set[str]
-) -> dict[str, bool]:
+    user: AbstractBaseUser | AnonymousUser, policy: Policy, now: Life, writers: Writers
+) -> dict[str, Any]:
     """Return what the page offers this person; the services ask again."""
     writes, publishes = permit.may(user, permit.AUTHOR), permit.may(user, permit.PUBLISHER)
+    may_try = writes or publishes
     standing, is_shadow = now.standing(policy.number), policy.number in now.shadows
     is_open = standing in (Standing.FROZEN, Standing.REPLACED)
-    wrote = f"user:{user.get_username()}" in writers
+    publishes = publishes and is_open
+    objection = writers.objection(user, "publish") if publishes and isinstance(user, User) else ""
     return {
-        "publish": publishes and is_open and not wrote,
-        "wrote": publishes and is_open and wrote,
-        "start_shadow": (writes or publishes) and is_open and not is_shadow,
-        "stop_shadow": (writes or publishes) and is_shadow,
-        "withdraw": (writes or publishes) and is_open,
-        "backtest": writes or publishes,
+        "publish": publishes and not objection,
+        "objection": objection,
+        "start_shadow": may_try and is_open and not is_shadow,
+        "stop_shadow": may_try and is_shadow,
+        "withdraw": may_try and is_open,
+        "backtest": may_try,
         "draft": writes,
     }
 

@@ -16,6 +16,9 @@ class Policy(models.Model):
         help_text="Rules with their parameters and weights, and the thresholds."
     )
     author = models.CharField(max_length=80)
+    author_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     note = models.CharField(
         max_length=500, blank=True, default="", db_default="", help_text="What changed, and why."
     )
@@ -45,6 +48,9 @@ class PolicyStep(models.Model):
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="steps")
     kind = models.CharField(max_length=10, choices=Kind.choices)
     actor = models.CharField(max_length=80)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     note = models.CharField(max_length=500, blank=True)
     at = models.DateTimeField(db_default=Now())
 
@@ -74,6 +80,9 @@ class PolicyDraft(models.Model):
         Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="draft"
     )
     author = models.CharField(max_length=80)
+    author_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     editors = ArrayField(
         models.CharField(max_length=80),
         default=list,
@@ -82,6 +91,7 @@ class PolicyDraft(models.Model):
         help_text="Everybody who saved it, the latest last: none of them may publish what it"
         " becomes.",
     )
+    editor_ids = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True)
     version = models.PositiveIntegerField(default=1, help_text="Rises with each save.")
     is_discarded = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now())
@@ -214,6 +224,9 @@ class AutoPolicy(models.Model):
         help_text="Caps a payout and a day, rules it may answer, the record they need, hold-out."
     )
     author = models.CharField(max_length=80)
+    author_user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     note = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -236,6 +249,9 @@ class AutoStep(models.Model):
     policy = models.ForeignKey(AutoPolicy, on_delete=models.PROTECT, related_name="steps")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     actor = models.CharField(max_length=80)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     note = models.CharField(max_length=500, blank=True)
     case = models.ForeignKey(
         "compliance.Case",

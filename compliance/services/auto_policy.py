@@ -22,6 +22,7 @@ from compliance.models import AutoPolicy, AutoStep, Policy
 from compliance.rules.auto import NEVER_CLASSES, AutoError, read
 from compliance.screening import live
 from compliance.services import auto_watch
+from compliance.services.authorship import writers_of_auto
 from compliance.services.four_eyes import rule_classes
 from compliance.services.permissions import AUTHOR, LEAD, PUBLISH, refused, require
 
@@ -55,6 +56,7 @@ def write(document: dict[str, Any], *, note: str, user: AbstractBaseUser) -> Aut
             defaults={
                 "document": document,
                 "author": f"user:{author.get_username()}",
+                "author_user": author,
                 "note": note.strip(),
             },
         )
@@ -78,17 +80,17 @@ def arm(number: int, *, note: str, user: AbstractBaseUser) -> AutoStep:
         policy = AutoPolicy.objects.filter(number=number).first()
         if policy is None:
             raise NotFoundError(f"There is no version {number}.")
-        if policy.author == actor:
+        if objection := writers_of_auto(policy).objection(armer, "arm"):
             refused(armer, PUBLISH, str(number))
-            raise PermissionRefusedError("You wrote this version: another person arms it.")
+            raise PermissionRefusedError(objection)
         if faults := _code_faults(read(policy.document).codes):
             raise InvalidRequestError("The live policy does not fit.", errors=faults)
         armed = auto_watch.armed_step()
         if armed is not None and armed.policy_id == number:
             raise ConflictError(f"{number} is armed already, by {armed.actor}.")
         if armed is not None:
-            _step(armed.policy, AutoStep.Kind.DISARMED, actor, f"{number} is armed instead")
-        return _step(policy, AutoStep.Kind.ARMED, actor, note.strip())
+            _step(armed.policy, AutoStep.Kind.DISARMED, armer, f"{number} is armed instead")
+        return _step(policy, AutoStep.Kind.ARMED, armer, note.strip())
 
 
 def disarm(*, note: str, user: AbstractBaseUser) -> AutoStep:
@@ -106,12 +108,12 @@ def disarm(*, note: str, user: AbstractBaseUser) -> AutoStep:
         armed = auto_watch.armed_step()
         if armed is None:
             raise ConflictError("No version is armed.")
-        actor = f"user:{person.get_username()}"
-        return _step(armed.policy, AutoStep.Kind.DISARMED, actor, note.strip())
+        return _step(armed.policy, AutoStep.Kind.DISARMED, person, note.strip())
 
 
-def _step(policy: AutoPolicy, kind: AutoStep.Kind, actor: str, note: str) -> AutoStep:
-    return AutoStep.objects.create(policy=policy, kind=kind, actor=actor, note=note)
+def _step(policy: AutoPolicy, kind: AutoStep.Kind, user: User, note: str) -> AutoStep:
+    actor = f"user:{user.get_username()}"
+    return AutoStep.objects.create(policy=policy, kind=kind, actor=actor, user=user, note=note)
 
 
 def _note_faults(note: str) -> list[FieldError]:

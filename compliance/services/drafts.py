@@ -51,7 +51,9 @@ def create_draft(user: User, *, title: str, based_on: int | None = None) -> Poli
         document=base.document if base else _EMPTY,
         based_on=base,
         author=actor,
+        author_user=user,
         editors=[actor],
+        editor_ids=[user.pk],
     )
     log.info("policy.draft_created", extra={"draft": draft.pk, "based_on": based_on})
     return draft
@@ -76,26 +78,26 @@ def save_draft(
     Raises PermissionRefusedError, NotFoundError, InvalidRequestError; StaleFormError that names who
     saved it meanwhile; ConflictError where it is frozen or discarded.
     """
-    actor = permit.require(user, permit.AUTHOR, attempt="save_draft", subject=draft_id)
+    permit.require(user, permit.AUTHOR, attempt="save_draft", subject=draft_id)
     _check_words(title, note)
     kept = documents.storable(dict(document))
     with transaction.atomic():
         draft = _editable(draft_id)
         _check_version(draft, expected_version)
         draft.title, draft.note, draft.document = title.strip(), note.strip(), kept
-        _touch(draft, actor)
+        _touch(draft, user)
     log.info("policy.draft_saved", extra={"draft": draft.pk, "version": draft.version})
     return draft
 
 
 def discard_draft(draft_id: int, user: User, *, expected_version: int) -> PolicyDraft:
     """Put a draft away for good; it stays readable. Errors as `save_draft`."""
-    actor = permit.require(user, permit.AUTHOR, attempt="discard_draft", subject=draft_id)
+    permit.require(user, permit.AUTHOR, attempt="discard_draft", subject=draft_id)
     with transaction.atomic():
         draft = _editable(draft_id)
         _check_version(draft, expected_version)
         draft.is_discarded = True
-        _touch(draft, actor)
+        _touch(draft, user)
     log.info("policy.draft_discarded", extra={"draft": draft.pk})
     return draft
 
@@ -105,7 +107,7 @@ def freeze_draft(draft_id: int, user: User, *, expected_version: int) -> Policy:
 
     Raises as `save_draft`; InvalidRequestError has a pointer per problem where it does not compile.
     """
-    actor = permit.require(user, permit.AUTHOR, attempt="freeze_draft", subject=draft_id)
+    permit.require(user, permit.AUTHOR, attempt="freeze_draft", subject=draft_id)
     with transaction.atomic():
         lock_lifecycle()
         draft = _editable(draft_id)
@@ -122,18 +124,13 @@ def freeze_draft(draft_id: int, user: User, *, expected_version: int) -> Policy:
             title=draft.title,
             document=draft.document,
             author=draft.author,
+            author_user_id=draft.author_user_id,
             note=draft.note,
         )
         draft.became = policy
-        _touch(draft, actor)
+        _touch(draft, user)
     log.info("policy.frozen", extra={"draft": draft.pk, "policy": number})
     return policy
-
-
-def authors_of(policy: Policy) -> set[str]:
-    """Return the actors who wrote any of a policy's text, none of whom may publish it."""
-    draft = PolicyDraft.objects.filter(became=policy).first()
-    return {policy.author, *(draft.editors if draft else [])}
 
 
 def _editable(draft_id: int) -> PolicyDraft:
@@ -158,8 +155,10 @@ def _check_version(draft: PolicyDraft, expected: int) -> None:
         )
 
 
-def _touch(draft: PolicyDraft, actor: str) -> None:
+def _touch(draft: PolicyDraft, user: User) -> None:
     """Write the draft at its next version, its last editor last."""
+    actor = permit.actor_of(user)
+    draft.editor_ids = [*(each for each in draft.editor_ids if each != user.pk), user.pk]
     draft.editors = [*(each for each in draft.editors if each != actor), actor]
     draft.version += 1
     draft.updated_at = Now()

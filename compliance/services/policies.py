@@ -20,7 +20,7 @@ from atlaspay.core.errors import (
 from compliance.models import Policy, PolicyStep, Watchlist
 from compliance.rules.policy import CompiledPolicy
 from compliance.services import documents, permit
-from compliance.services.drafts import authors_of
+from compliance.services.authorship import writers_of
 from compliance.services.lifecycle import Kind, Life, life, lock_lifecycle
 
 log = logging.getLogger(__name__)
@@ -36,16 +36,11 @@ def publish(number: int, user: User, *, note: str, expected_live: int | None) ->
     publish it. Raises PermissionRefusedError, NotFoundError, InvalidRequestError (no note, does not
     compile), StaleFormError (another was published meanwhile), ConflictError (live, withdrawn).
     """
-    actor = permit.require(user, permit.PUBLISHER, attempt="publish", subject=number)
+    permit.require(user, permit.PUBLISHER, attempt="publish", subject=number)
     note = _checked(note)
     policy = _policy(number)
-    if actor in authors_of(policy):
-        permit.refuse(
-            user,
-            attempt="publish",
-            subject=number,
-            why=f"You wrote policy {number}: somebody else has to publish it.",
-        )
+    if objection := writers_of(policy).objection(user, "publish"):
+        permit.refuse(user, attempt="publish", subject=number, why=objection)
     with transaction.atomic():
         lock_lifecycle()
         now = life()
@@ -56,8 +51,8 @@ def publish(number: int, user: User, *, note: str, expected_live: int | None) ->
         _refuse_withdrawn(number, now)
         _refuse_unknown_lists(documents.compiled(policy.document, number))
         if number in now.shadows:
-            _step(policy, Kind.SHADOW_END, actor, "Published")
-        step = _step(policy, Kind.PUBLISHED, actor, note)
+            _step(policy, Kind.SHADOW_END, user, "Published")
+        step = _step(policy, Kind.PUBLISHED, user, note)
     log.info("policy.published", extra={"policy": number, "replaced": now.live})
     return step
 
@@ -65,9 +60,7 @@ def publish(number: int, user: User, *, note: str, expected_live: int | None) ->
 def start_shadow(number: int, user: User, *, note: str = "") -> PolicyStep:
     """Let a version assess live payouts beside the live one, moving nothing. Errors as `publish`;
     needs author or publisher."""
-    actor = permit.require(
-        user, permit.AUTHOR, permit.PUBLISHER, attempt="start_shadow", subject=number
-    )
+    permit.require(user, permit.AUTHOR, permit.PUBLISHER, attempt="start_shadow", subject=number)
     note = _checked(note, least=0)
     with transaction.atomic():
         lock_lifecycle()
@@ -83,23 +76,21 @@ def start_shadow(number: int, user: User, *, note: str = "") -> PolicyStep:
                 f"At most {SHADOWS_MAX} policies run in shadow, and {others} do: end one first."
             )
         documents.compiled(policy.document, number)
-        step = _step(policy, Kind.SHADOW, actor, note)
+        step = _step(policy, Kind.SHADOW, user, note)
     log.info("policy.shadow_started", extra={"policy": number})
     return step
 
 
 def stop_shadow(number: int, user: User, *, note: str = "") -> PolicyStep:
     """End a shadow run; its figures stay. Errors as `start_shadow`."""
-    actor = permit.require(
-        user, permit.AUTHOR, permit.PUBLISHER, attempt="stop_shadow", subject=number
-    )
+    permit.require(user, permit.AUTHOR, permit.PUBLISHER, attempt="stop_shadow", subject=number)
     note = _checked(note, least=0)
     with transaction.atomic():
         lock_lifecycle()
         policy = _policy(number)
         if number not in life().shadows:
             raise ConflictError(f"Policy {number} does not run in shadow.")
-        step = _step(policy, Kind.SHADOW_END, actor, note)
+        step = _step(policy, Kind.SHADOW_END, user, note)
     log.info("policy.shadow_stopped", extra={"policy": number})
     return step
 
@@ -107,9 +98,7 @@ def stop_shadow(number: int, user: User, *, note: str = "") -> PolicyStep:
 def withdraw(number: int, user: User, *, note: str) -> PolicyStep:
     """Bar a version from ever being published. The live one cannot be withdrawn: publish another
     first. Needs author or publisher, and a note."""
-    actor = permit.require(
-        user, permit.AUTHOR, permit.PUBLISHER, attempt="withdraw", subject=number
-    )
+    permit.require(user, permit.AUTHOR, permit.PUBLISHER, attempt="withdraw", subject=number)
     note = _checked(note)
     with transaction.atomic():
         lock_lifecycle()
@@ -120,8 +109,8 @@ def withdraw(number: int, user: User, *, note: str) -> PolicyStep:
             )
         _refuse_withdrawn(number, now)
         if number in now.shadows:
-            _step(policy, Kind.SHADOW_END, actor, "Withdrawn")
-        step = _step(policy, Kind.WITHDRAWN, actor, note)
+            _step(policy, Kind.SHADOW_END, user, "Withdrawn")
+        step = _step(policy, Kind.WITHDRAWN, user, note)
     log.info("policy.withdrawn", extra={"policy": number})
     return step
 
@@ -133,8 +122,9 @@ def _policy(number: int) -> Policy:
     return policy
 
 
-def _step(policy: Policy, kind: PolicyStep.Kind, actor: str, note: str) -> PolicyStep:
-    step = PolicyStep.objects.create(policy=policy, kind=kind, actor=actor, note=note)
+def _step(policy: Policy, kind: PolicyStep.Kind, user: User, note: str) -> PolicyStep:
+    actor = permit.actor_of(user)
+    step = PolicyStep.objects.create(policy=policy, kind=kind, actor=actor, user=user, note=note)
     step.refresh_from_db(fields=["at"])
     return step
 

@@ -351,7 +351,7 @@ def test_who_wrote_a_version_cannot_arm_it() -> None:
     root = User.objects.create_superuser("root", is_staff=True)
     policy = auto_policy.write(document(), note="my own", user=root)
 
-    with pytest.raises(PermissionRefusedError, match="another person arms it"):
+    with pytest.raises(PermissionRefusedError, match="somebody else has to arm it"):
         auto_policy.arm(policy.number, note="my own", user=root)
 
     assert AutoStep.objects.count() == 0

@@ -57,9 +57,7 @@ def test_amounts_are_compared_to_the_minor_unit(op: str, below: str, at: str, ab
     when = asks("amount", op, {"default": "10000", "JPY": "1600000", "KWD": "12.345"})
 
     for currency, limit in (("EUR", 1_000_000), ("JPY", 1_600_000), ("KWD", 12_345)):
-        said = [
-            result(when, currency=currency, amount_minor=limit + more) for more in (-1, 0, 1)
-        ]
+        said = [result(when, currency=currency, amount_minor=limit + more) for more in (-1, 0, 1)]
         assert said == [below, at, above]
 
 
@@ -201,9 +199,7 @@ def test_a_likeness_keeps_its_hits_and_the_safe_ones() -> None:
 
     finding = assess(when, watch_hits=(HIT, OTHER), safe_hits=(safe,)).findings[0]
 
-    assert finding["words"] == (
-        "The name resembles “Viktor Drazhenko” (94 %) on the list “ofac”."
-    )
+    assert finding["words"] == ("The name resembles “Viktor Drazhenko” (94 %) on the list “ofac”.")
     assert (finding["trace"]["hits"], finding["trace"]["safe"]) == ([HIT], [safe])
 
 

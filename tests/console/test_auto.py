@@ -57,7 +57,8 @@ def test_the_form_makes_a_version_that_another_person_arms() -> None:
         "holdout_percent": 10,
         "excluded_partners": ["pt_one", "pt_two"],
     }
-    assert "You wrote this version: another person arms it." in text(arne, change_page(policy))
+    words = "You wrote some of this version, so somebody else has to arm it."
+    assert words in text(arne, change_page(policy))
     page = text(petra, change_page(policy))
     assert "500.00 EUR each, 20,000.00 EUR a day" in page
     arm = reverse("admin:compliance_autopolicy_arm", args=[policy.number])

@@ -54,8 +54,9 @@ def states(*cases: Case) -> list[str]:
 
 
 def test_the_preview_tells_what_would_happen_and_changes_nothing(anna: Client) -> None:
-    plain, dollars = open_case(), open_case(
-        1_000_050, partner=funded_partner(10**9, "USD"), currency="USD", rail="fednow"
+    plain, dollars = (
+        open_case(),
+        open_case(1_000_050, partner=funded_partner(10**9, "USD"), currency="USD", rail="fednow"),
     )
     large, listed, blocked = open_case(3_000_000), listed_case(), blocked_case()
     before = everything(plain)

@@ -105,20 +105,14 @@ def test_nobody_is_their_own_second_officer(anna: Client) -> None:
     assert everything(case) == before
 
 
-def test_another_officer_confirms_an_amount_but_not_a_list(
-    anna: Client, otis: Client
-) -> None:
+def test_another_officer_confirms_an_amount_but_not_a_list(anna: Client, otis: Client) -> None:
     large, listed = open_case(3_000_000), listed_case()
     by_amount = propose(anna, large, reason_code="amount_explained")
     by_list = propose(anna, listed)
 
-    first = post(
-        otis, large, "answer", kind="confirm", about=by_amount.id, internal_text="Agreed."
-    )
+    first = post(otis, large, "answer", kind="confirm", about=by_amount.id, internal_text="Agreed.")
     text = otis.get(page(listed)).content.decode()
-    second = post(
-        otis, listed, "answer", kind="confirm", about=by_list.id, internal_text="Agreed."
-    )
+    second = post(otis, listed, "answer", kind="confirm", about=by_list.id, internal_text="Agreed.")
 
     assert (first.status_code, state_of(large)) == (302, "queued")
     assert "only a lead may be the second officer here" in text
@@ -147,9 +141,7 @@ def test_a_declined_proposal_goes_to_the_leads(anna: Client, lena: Client) -> No
     assert 'name="kind"' not in text
 
 
-def test_a_blocked_payout_can_be_overridden_and_not_approved(
-    anna: Client, lena: Client
-) -> None:
+def test_a_blocked_payout_can_be_overridden_and_not_approved(anna: Client, lena: Client) -> None:
     case = blocked_case()
     text = anna.get(page(case)).content.decode()
     assert 'value="approve"' not in text
@@ -169,9 +161,7 @@ def test_a_blocked_payout_can_be_overridden_and_not_approved(
     assert "This payout is blocked" in answer.content.decode()
     assert everything(case) == before
     proposal = propose(anna, case, kind="override", reason_code="identity_proven")
-    post(
-        lena, case, "answer", kind="confirm", about=proposal.id, internal_text="Passport seen."
-    )
+    post(lena, case, "answer", kind="confirm", about=proposal.id, internal_text="Passport seen.")
     assert state_of(case) == "queued"
     receipt = Decision.objects.get(case=case, stage="confirmed")
     assert (receipt.before["state"], receipt.after["state"]) == ("in_review", "queued")
@@ -264,9 +254,7 @@ def test_the_questions_gone_through_are_kept_in_the_receipt(anna: Client) -> Non
 
     proposal = propose(anna, case, step_1="1", step_3="1", step_9="1")
 
-    assert proposal.internal_text == (
-        "Another date of birth.\n[Questions gone through: 1, 3]"
-    )
+    assert proposal.internal_text == ("Another date of birth.\n[Questions gone through: 1, 3]")
 
 
 def test_a_late_decision_keeps_what_was_typed(anna: Client, lena: Client) -> None:

@@ -237,9 +237,7 @@ def test_a_view_is_saved_shared_replaced_and_deleted(client: Client, anna: User)
     lena = signed_in(staff("lead", "lena"))
     assert "Large and late" not in lena.get(reverse(QUEUE)).content.decode()
 
-    client.post(
-        reverse(SAVE), {"name": "Large and late", "query": "view=late", "is_shared": "1"}
-    )
+    client.post(reverse(SAVE), {"name": "Large and late", "query": "view=late", "is_shared": "1"})
     kept.refresh_from_db()
     assert (kept.query, kept.is_shared) == ("view=late", True)
     assert "Large and late" in lena.get(reverse(QUEUE)).content.decode()

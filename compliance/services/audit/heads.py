@@ -46,6 +46,13 @@ MARKED: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
+# Added later: digested where a row has them, so that what was anchored before still holds.
+LATER = {
+    "policy": ("author_user_id",),
+    "policy_step": ("user_id",),
+    "auto_policy": ("author_user_id",),
+    "auto_step": ("user_id",),
+}
 _IS_DUE = """
 SELECT NOT EXISTS (SELECT FROM compliance_audithead WHERE at > clock_timestamp() - %s)
 """
@@ -179,12 +186,15 @@ def _new_marks() -> dict[str, dict[str, str]]:
 
 def _digests(name: str) -> dict[str, str]:
     table, columns = MARKED[name]
+    later = LATER.get(name, ())
+    wanted = ", ".join((*columns, *later))
     return {
         str(row[0]): hashlib.sha256(
             b"".join(
                 chain.netstring(chain.microseconds(cell) if hasattr(cell, "tzinfo") else cell)
-                for cell in row
+                for place, cell in enumerate(row)
+                if place < len(columns) or cell is not None
             )
         ).hexdigest()
-        for row in rows(f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1")  # noqa: S608
+        for row in rows(f"SELECT {wanted} FROM {table} ORDER BY 1")  # noqa: S608
     }

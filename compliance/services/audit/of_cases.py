@@ -152,8 +152,8 @@ RECEIPTS = (
             LEFT JOIN compliance_decision a ON a.id = d.about_id
         WHERE {_IN_RANGE} AND d.stage IN ('confirmed', 'declined')
             AND (a.id IS NULL OR a.stage <> 'proposed' OR a.kind <> d.kind OR a.case_id <> d.case_id
-                OR a.position >= d.position OR a.actor = d.actor OR a.user_id IS NULL
-                OR d.user_id IS NULL OR a.user_id = d.user_id)
+                OR a.position >= d.position OR a.user_id IS NULL OR d.user_id IS NULL
+                OR a.user_id = d.user_id)
         ORDER BY d.position""",  # noqa: S608
         "decision {} has no second person: it answers no proposal of somebody else",
     ),

@@ -18,7 +18,9 @@ POLICIES = (
             JOIN compliance_policy p ON p.number = s.policy_id
             LEFT JOIN compliance_policydraft d ON d.became_id = p.number
         WHERE s.kind = 'published' AND s.actor <> 'system:migration'
-            AND (s.actor = p.author OR s.actor = d.author OR s.actor = ANY(d.editors))
+            AND (s.user_id = p.author_user_id OR s.user_id = ANY(d.editor_ids)
+                OR (s.user_id IS NULL OR p.author_user_id IS NULL)
+                    AND (s.actor = p.author OR s.actor = d.author OR s.actor = ANY(d.editors)))
         ORDER BY s.id""",
         "policy {0} was published by {2}, who wrote it (step {1})",
     ),
@@ -52,7 +54,9 @@ AUTOMATIC = (
         "automatic",
         """SELECT s.policy_id, s.id, s.actor FROM compliance_autostep s
             JOIN compliance_autopolicy p ON p.number = s.policy_id
-        WHERE s.kind = 'armed' AND s.actor = p.author ORDER BY s.id""",
+        WHERE s.kind = 'armed' AND (s.user_id = p.author_user_id
+            OR (s.user_id IS NULL OR p.author_user_id IS NULL) AND s.actor = p.author)
+        ORDER BY s.id""",
         "automatic approval {0} was armed by {2}, who wrote it (step {1})",
     ),
     Probe(
