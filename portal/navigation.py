@@ -27,7 +27,12 @@ class Shown:
     is_here: bool
 
 
-ITEMS: tuple[Item, ...] = (Item("Your account", "account", Right.OWN),)
+ITEMS: tuple[Item, ...] = (
+    Item("Webhooks", "webhooks"),
+    Item("Event log", "events"),
+    Item("API keys", "keys"),
+    Item("Your account", "account", Right.OWN),
+)
 
 
 def menu(scope: Scope, path: str) -> Iterator[Shown]:

@@ -16,8 +16,8 @@ from portal.models import Invitation, Membership, Role
 from tests.factories import PartnerFactory
 from tests.payouts.factories import make_payouts
 from tests.portal.people import member, signed_in
-from webhooks.models import Endpoint
-from webhooks.services import create_endpoint
+from webhooks.models import Delivery, Endpoint
+from webhooks.services import create_endpoint, send_test
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Market:
     payout: Payout
     key: ApiKey
     endpoint: Endpoint
+    delivery: Delivery
     owner: User
     invitation: Invitation
     invitation_link: str
@@ -48,7 +49,7 @@ class Market:
 
 
 def make_market(name: str) -> Market:
-    """Return a partner with money, a batch of two payouts, a key, an endpoint and an owner."""
+    """Return a partner with money, two payouts, a key, an endpoint with a delivery, an owner."""
     partner = PartnerFactory(name=name, funded={"EUR": 1_000_000})
     first, _ = make_payouts(partner, [10_000, 25_050])
     endpoint, _ = create_endpoint(partner.id, url="https://hooks.market.example/in")
@@ -60,6 +61,7 @@ def make_market(name: str) -> Market:
         first,
         issue_api_key(partner.id, name="live", scopes=list(Scope)).key,
         endpoint,
+        send_test(partner.id, endpoint.id),
         owner,
         invited.invitation,
         invited.link,

@@ -20,6 +20,10 @@ pytestmark = pytest.mark.django_db
 # Variable of an address -> the id of such a thing of a partner. A new kind needs a line.
 VALUES: dict[str, Callable[[Market], object]] = {
     "batch_id": lambda market: market.batch.id,
+    "delivery_id": lambda market: market.delivery.id,
+    "endpoint_id": lambda market: market.endpoint.id,
+    "event_id": lambda market: market.delivery.event_id,
+    "key_id": lambda market: market.key.id,
     "payout_id": lambda market: market.payout.id,
     "token": lambda market: market.invitation_link.rstrip("/").rpartition("/")[2],
 }

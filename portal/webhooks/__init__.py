@@ -1,0 +1,1 @@
+"""The portal's pages of webhooks: endpoints, their secrets and checks, deliveries."""
