@@ -1,8 +1,6 @@
 """What an officer reads on a case: why it was flagged, who is paid, what was before, what may be
 done. Evidence comes first; nothing needed for the decision is on another page."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -22,28 +20,16 @@ from compliance.admin.case_past import (
     timeline,
     twin_table,
 )
-from compliance.admin.words import RESULT_TONES, RESULT_WORDS, code_words, due_badge, marks
-from compliance.models import Case, Decision, ScreeningRun
+from compliance.admin.case_why import reasons, titles_of, would_clear
+from compliance.admin.words import code_words, due_badge, marks
+from compliance.models import Case, Decision
 from compliance.models.reasons import REASONS
-from compliance.rules.errors import PolicyError
-from compliance.screening.replay import clearances
 from compliance.selectors import cases as past_of
 from compliance.selectors import evidence
 from compliance.selectors.claims import holder_of
 from compliance.services.decide import seen_mark
 from compliance.services.permissions import DECIDE
 from payouts.admin.words import PAYOUT_TONES
-
-CLEARANCES_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Why:
-    """One rule's word, as the page shows it."""
-
-    badge: SafeString
-    title: str
-    words: str
 
 
 def case_page(case: Case, user: User) -> dict[str, Any]:
@@ -53,6 +39,7 @@ def case_page(case: Case, user: User) -> dict[str, Any]:
     flagged = [run for run in runs if run.findings and run.id >= (case.run_id or "")]
     findings = evidence.all_findings(flagged)
     titles = titles_of(flagged)
+    twin = evidence.twin_of(flagged)
     hits = evidence.listed_hits(flagged)
     safe = evidence.safe_matches_of(payout) if hits else []
     past = past_of.past_of_account(payout)
@@ -73,8 +60,8 @@ def case_page(case: Case, user: User) -> dict[str, Any]:
         "is_mine": holder == user.get_username(),
         "may_decide": user.has_perm(DECIDE),
         "offer": offered,
-        "why": [why_of(finding, titles) for finding in findings if finding["result"] != "no_hit"],
-        "clearances": _clearances(case, flagged),
+        "why": reasons(case, user, findings, titles, twin),
+        "clearances": would_clear(case, flagged),
         "quiet": ", ".join(
             titles.get(finding["code"]) or code_words(finding["code"])
             for finding in findings
@@ -89,14 +76,14 @@ def case_page(case: Case, user: User) -> dict[str, Any]:
         "tables": [
             table
             for table in (
-                twin_table(evidence.twin_of(flagged), payout),
+                twin_table(twin, payout),
                 past_table(past, past_of.decisions_on(past)),
                 similar_table(evidence.similar_decided(case)),
                 runs_table(runs),
             )
             if table is not None
         ],
-        "story": timeline(case, decisions),
+        "story": timeline(case, decisions, titles),
     }
 
 
@@ -132,37 +119,6 @@ def _calls(case: Case) -> list[Call]:
     if case.origin == Case.Origin.UNDO and case.is_waiting:
         calls.append(Call("An approval of this payout was undone: decide it again.", "info"))
     return calls
-
-
-def _clearances(case: Case, flagged: list[ScreeningRun]) -> list[str]:
-    """Return what would have cleared the payout by the latest screening that flagged it."""
-    if not case.is_waiting or not flagged:
-        return []
-    run = flagged[-1]
-    run.payout = case.payout
-    try:
-        return [one.words for one in clearances(run)[:CLEARANCES_SHOWN]]
-    except PolicyError:
-        return []
-
-
-def titles_of(runs: Sequence[ScreeningRun]) -> dict[str, str]:
-    """Return the rules' titles by code, as the policies of these runs have them."""
-    return {
-        rule["code"]: rule.get("title", "")
-        for run in runs
-        for rule in run.policy.document.get("rules", ())
-    }
-
-
-def why_of(finding: Mapping[str, Any], titles: Mapping[str, str]) -> Why:
-    """Return a finding as the page shows it."""
-    result, code = finding["result"], finding["code"]
-    return Why(
-        badge=console.badge(RESULT_WORDS.get(result, result), RESULT_TONES.get(result, "idle")),
-        title=titles.get(code) or code_words(code),
-        words=finding["words"],
-    )
 
 
 def _facts(case: Case, record: evidence.PartnerRecord) -> list[Fact]:

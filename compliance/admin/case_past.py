@@ -1,6 +1,7 @@
 """What was before: this account's payouts, the partner's record, cases like this one, what happened
 to this case."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.html import format_html
@@ -111,12 +112,13 @@ def ruling(decision: Decision | None) -> object:
     return console.toned(decision.kind, decision.get_kind_display(), KIND_TONES)
 
 
-def timeline(case: Case, decisions: list[Decision]) -> list[Moment]:
-    """Return what happened to the case, oldest first: from its history and its receipts."""
+def timeline(case: Case, decisions: list[Decision], titles: Mapping[str, str]) -> list[Moment]:
+    """Return what happened to the case, oldest first: from its history and its receipts; `titles`
+    are the rules' by code."""
     moments = [Moment(case.payout.submitted_at, "Submitted", case.partner.name)]
     before: Any = None
     for row in case.history.order_by("history_id")[:HISTORY_MAX]:
-        moments += _changes(row, before)
+        moments += _changes(row, before, titles)
         before = row
     for decision in decisions:
         title = format_html(
@@ -135,17 +137,16 @@ def timeline(case: Case, decisions: list[Decision]) -> list[Moment]:
     return sorted(moments, key=lambda moment: moment.at)
 
 
-def _changes(row: Any, before: Any) -> list[Moment]:
+def _changes(row: Any, before: Any, titles: Mapping[str, str]) -> list[Moment]:
     """Return what one row of history says happened; decisions speak for themselves."""
     who = console.actor(row.actor)
     if before is None:
-        words = ", ".join(code_words(code) for code in row.codes)
-        return [Moment(row.history_date, "Flagged", words, "warn")]
+        return [Moment(row.history_date, "Flagged", _words(row.codes, titles), "warn")]
     made = []
     if row.escalated_at and not before.escalated_at:
         made.append(Moment(row.history_date, "Escalated", _note(row.escalation_note, who), "warn"))
     if row.raised_at != before.raised_at:
-        new = ", ".join(code_words(code) for code in row.codes if code not in before.codes)
+        new = _words([code for code in row.codes if code not in before.codes], titles)
         made.append(Moment(row.history_date, "A later screening added to it", new, "warn"))
     if row.state == "withdrawn":
         made.append(Moment(row.history_date, "Withdrawn: the partner canceled", who))
@@ -155,6 +156,10 @@ def _changes(row: Any, before: Any) -> list[Moment]:
     if before.assignee_id and not row.assignee_id and row.state == before.state == "open":
         made.append(Moment(row.history_date, "Given back to the queue", who))
     return made
+
+
+def _words(codes: Iterable[str], titles: Mapping[str, str]) -> str:
+    return ", ".join(titles.get(code) or code_words(code) for code in codes)
 
 
 def _note(note: str, who: object) -> object:

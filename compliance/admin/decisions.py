@@ -12,11 +12,9 @@ from atlaspay.core import console
 from atlaspay.core.access.log import ViewsLogged
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
-from compliance.admin.words import KIND_TONES, RESULT_TONES, code_words
+from compliance.admin.words import KIND_TONES, RESULT_TONES, code_words, titles_in
 from compliance.models import Decision
-from compliance.models.reasons import ApproveReason, RejectReason
-
-REASONS = dict([*ApproveReason.choices, *RejectReason.choices])
+from compliance.models.reasons import REASONS
 
 
 @admin.register(Decision)
@@ -131,9 +129,10 @@ def _difference(decision: Decision) -> Table:
 
 
 def _findings(decision: Decision) -> Table:
+    titles = titles_in(decision.policy.document)
     rows = [
         [
-            code_words(finding["code"]),
+            titles.get(finding["code"]) or code_words(finding["code"]),
             console.toned(finding["result"], finding["result"].replace("_", " "), RESULT_TONES),
             console.text_or_dash(finding["words"]),
         ]

@@ -74,7 +74,7 @@ class RuleSnoozeAdmin(ReadOnlyAdmin):
             "faults": faults,
             "may_create": may_create,
             "rules": _rules() if may_create else [],
-            "partners": _partners() if may_create else [],
+            "partners": _partners(given.get("partner", "")) if may_create else [],
             "day_choices": [str(days) for days in DAYS],
             "tables": _tables(may_end=permit.may(request.user, *snooze.MAY_END)),
             **(extra_context or {}),
@@ -118,8 +118,12 @@ def _rules() -> list[tuple[str, str]]:
     return [(rule.code, rule.title) for rule in live.live_policy().rules if rule.can_be_snoozed]
 
 
-def _partners() -> list[tuple[str, str]]:
-    return list(Partner.objects.order_by("name").values_list("id", "name")[:PARTNERS_SHOWN])
+def _partners(given: str) -> list[tuple[str, str]]:
+    """Return the first partners by name, and the one that is asked for wherever it stands."""
+    found = list(Partner.objects.order_by("name").values_list("id", "name")[:PARTNERS_SHOWN])
+    if given and "\x00" not in given and given not in dict(found):
+        found += Partner.objects.filter(id=given).values_list("id", "name")
+    return found
 
 
 def _tables(*, may_end: bool) -> list[Table]:

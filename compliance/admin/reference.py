@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
-from compliance.admin.words import RESULT_TONES, code_words
+from compliance.admin.words import RESULT_TONES, code_words, titles_in
 from compliance.models import ScreeningRun
 
 VERDICT_TONES = {"clear": "good", "review": "warn", "block": "bad"}
@@ -51,9 +51,10 @@ class ScreeningRunAdmin(ReadOnlyAdmin):
 
     def page(self, request: HttpRequest, obj: ScreeningRun) -> dict[str, Any]:
         """Return the findings and the facts kept."""
+        titles = titles_in(obj.policy.document)
         rows = [
             [
-                code_words(finding["code"]),
+                titles.get(finding["code"]) or code_words(finding["code"]),
                 console.toned(finding["result"], finding["result"].replace("_", " "), RESULT_TONES),
                 finding["weight"],
                 console.text_or_dash(finding["words"]),

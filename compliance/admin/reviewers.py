@@ -23,8 +23,8 @@ from atlaspay.core.errors import (
 from compliance.admin.case_actions import CaseActions, posted_words, staff
 from compliance.admin.case_forms import Offer, Panel
 from compliance.admin.case_hits import hit_of, questions
-from compliance.admin.case_page import titles_of, why_of
 from compliance.admin.case_past import past_table
+from compliance.admin.case_why import titles_of, why_of
 from compliance.models import BlindReview, Case, ScreeningRun
 from compliance.models.reasons import ApproveReason, RejectReason
 from compliance.selectors import cases as past_of

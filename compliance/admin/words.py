@@ -1,6 +1,8 @@
 """Codes in the words officers use, and a case's state as badges."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from django.utils.safestring import SafeString
 
@@ -9,6 +11,7 @@ from atlaspay.core.console import badge, distance, span
 from compliance.models import Case, Policy
 from compliance.screening import live
 
+# Rules of the first policy, whose document has no titles.
 CODES = {
     "amount_over_limit": "Amount over the limit",
     "country": "Restricted country",
@@ -29,8 +32,13 @@ _titles: dict[str, str] = {}
 
 
 def code_words(code: str) -> str:
-    """Return a rule's code in words; a rule of a later policy shows its code spelled out."""
-    return CODES.get(code) or _titles.get(code) or code.replace("_", " ").capitalize()
+    """Return a rule's code in words: the live policy's title of it, else the code spelled out."""
+    return _titles.get(code) or CODES.get(code) or code.replace("_", " ").capitalize()
+
+
+def titles_in(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the titles of a policy's rules by their codes, those that have one."""
+    return {rule["code"]: rule["title"] for rule in document.get("rules", ()) if rule.get("title")}
 
 
 def rule_choices() -> list[tuple[str, str]]:
@@ -41,7 +49,8 @@ def rule_choices() -> list[tuple[str, str]]:
     if _seen != [number]:
         document = Policy.objects.values_list("document", flat=True).get(number=number)
         _titles.clear()
-        _titles.update({rule["code"]: rule.get("title", "") for rule in document.get("rules", ())})
+        _titles.update(dict.fromkeys((rule["code"] for rule in document.get("rules", ())), ""))
+        _titles.update(titles_in(document))
         _seen[:] = [number]
     return sorted(((code, code_words(code)) for code in _titles), key=lambda choice: choice[1])
 

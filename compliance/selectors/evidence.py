@@ -89,6 +89,15 @@ def twin_of(runs: Iterable[ScreeningRun]) -> Payout | None:
     return Payout.objects.select_related("batch", "partner").filter(id=ids[-1]).first()
 
 
+def payouts_before(findings: Iterable[Mapping[str, Any]]) -> dict[str, Payout]:
+    """Return the payouts that findings name as the recipient's one before, by id; no query where
+    none does."""
+    traces = [finding.get("trace") or {} for finding in findings]
+    ids = {str(trace["payout_before_id"]) for trace in traces if trace.get("payout_before_id")}
+    wanted = Payout.objects.filter(id__in=ids).defer("account_sealed", "account_index", "metadata")
+    return {payout.id: payout for payout in wanted} if ids else {}
+
+
 def partner_record(partner_id: str) -> PartnerRecord:
     """Return how the partner's latest decided cases ended, and how many wait; three queries."""
     waiting = Case.objects.filter(partner_id=partner_id, state__in=Case.WAITING)
