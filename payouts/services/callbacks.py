@@ -23,7 +23,7 @@ from payouts.models import Attempt, BankCallback
 from payouts.pipeline import PROCESS_CALLBACKS
 from payouts.rails import base
 from payouts.services import banking, settlement, unit
-from payouts.services.returns import apply_returns
+from payouts.services.returns import apply_returns, refuse_returns
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,9 @@ def _process(waiting: QuerySet[BankCallback], limit: int) -> int:
         returned: dict[str, tuple[base.ReturnHint, ...]] = {}
         ask: set[str] = set()
         for row in rows:
+            if row.state == BankCallback.State.STORED and not hints[row.id]:
+                row.state = BankCallback.State.IGNORED
+                row.detail = "a kind of message that tells nothing here"
             for hint in hints[row.id]:
                 attempt = _attempt_of(row, hint, attempts)
                 if attempt is None:
@@ -156,7 +159,6 @@ def _process(waiting: QuerySet[BankCallback], limit: int) -> int:
                     log.error("callback.unmatched", extra={"callback": row.id, "rail": row.rail})
                     continue
                 row.attempt = attempt
-                row.state = BankCallback.State.APPLIED
                 if not _fits(row, hint, attempt):
                     ask.add(attempt.payout_id)
                     continue
@@ -167,7 +169,7 @@ def _process(waiting: QuerySet[BankCallback], limit: int) -> int:
                 elif not hint.returns:
                     ask.add(attempt.payout_id)
                 if hint.returns:
-                    returned[attempt.payout_id] = returned.get(attempt.payout_id, ()) + hint.returns
+                    returned[attempt.id] = returned.get(attempt.id, ()) + hint.returns
             row.processed_at = work.now
         settlement.apply(list(answers.values()), reason="bank called")
         _book(returned, ask)
@@ -177,25 +179,36 @@ def _process(waiting: QuerySet[BankCallback], limit: int) -> int:
 
 
 def _book(returned: Mapping[str, tuple[base.ReturnHint, ...]], ask: set[str]) -> None:
-    """Book returns of settled payouts; one that overtook its settlement makes us ask instead."""
-    settled = set(
-        Attempt.objects.filter(payout_id__in=returned, payout__state=State.SETTLED).values_list(
-            "payout_id", flat=True
-        )
-    )
-    ask.update(set(returned) - settled)
-    apply_returns(
-        {key: hints for key, hints in returned.items() if key in settled}, reason="bank returned"
-    )
+    """Book returns, by attempt, of the one that settled its payout; one that overtook its
+    settlement makes us ask instead.
+    """
+    settled: dict[str, tuple[base.ReturnHint, ...]] = {}
+    for attempt in Attempt.objects.filter(id__in=returned).select_related("payout"):
+        hints = returned[attempt.id]
+        if attempt.state in (Attempt.State.REJECTED, Attempt.State.NOT_SENT):
+            refuse_returns(attempt, hints)
+        elif attempt.state == Attempt.State.SETTLED and attempt.payout.state == State.SETTLED:
+            settled[attempt.payout_id] = hints
+        else:
+            ask.add(attempt.payout_id)
+    apply_returns(settled, reason="bank returned")
 
 
 def _fits(row: BankCallback, hint: base.Hint, attempt: Attempt) -> bool:
-    """Say whether the message speaks of the money we sent; if not it is believed in nothing."""
+    """Say whether the message speaks of the transfer we know and the money we sent; if not it is
+    believed in nothing.
+    """
     payout = attempt.payout
     said = (hint.amount_minor, hint.currency)
-    if said in ((None, ""), (payout.amount_minor, payout.currency)):
-        return True
     row.state = BankCallback.State.IGNORED
+    if hint.bank_reference and attempt.bank_reference not in ("", hint.bank_reference):
+        # What became of another transfer, made for the same order, says nothing of this one.
+        row.detail = f"of {hint.bank_reference}, we know {attempt.bank_reference}"[:300]
+        log.critical("callback.transfer_differs", extra={"callback": row.id, "payout": payout.id})
+        return False
+    if said in ((None, ""), (payout.amount_minor, payout.currency)):
+        row.state = BankCallback.State.APPLIED
+        return True
     row.detail = f"the bank says {said[0]} {said[1]}, we sent {payout.amount_minor}"[:300]
     log.error("callback.amount_differs", extra={"callback": row.id, "payout": payout.id})
     return False

@@ -27,7 +27,7 @@ from payouts.machine import State
 from payouts.models import Attempt, Payout
 from payouts.rails import base
 from payouts.rails.throttle import Throttle
-from payouts.services import banking, rails_control, settlement, unit
+from payouts.services import banking, outcomes, rails_control, settlement, unit
 from payouts.services.in_flight import Sending, Wire
 from payouts.vault import open_account
 
@@ -85,7 +85,8 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
     committed.
 
     queued -> sending with lease and token. An attempt that never reached the bank goes out again
-    under its own key. A payout whose account does not open is put off with an alarm.
+    under its own key; one the bank turned out to have is asked about instead. A payout whose
+    account does not open is put off with an alarm.
     """
     lease_ends = time.monotonic() + settings.ATLASPAY_LEASE_S
     lease = timedelta(seconds=settings.ATLASPAY_LEASE_S)
@@ -98,12 +99,15 @@ def claim(rails: Sequence[str], limit: int) -> list[Sending]:
             a.payout_id: a
             for a in Attempt.objects.filter(
                 payout_id__in=[p.id for p in payouts if p.attempt_count],
-                state=Attempt.State.NOT_SENT,
+                state__in=[Attempt.State.NOT_SENT, Attempt.State.UNKNOWN],
             )
         }
         sendings, fresh = [], []
         for payout in payouts:
             attempt = again.get(payout.id)
+            if attempt is not None and attempt.state == Attempt.State.UNKNOWN:
+                outcomes.ask_again(work, payout, attempt)
+                continue
             if is_new := attempt is None or attempt.rail != payout.rail:
                 attempt = _new_attempt(payout, token, work.now)
             try:

@@ -6,7 +6,7 @@ The second caller of `ledger.services` beside the unit of work; it moves no payo
 import re
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from atlaspay.core.errors import ConflictError, InvalidRequestError, NotFoundError
 from atlaspay.core.ids import new_id
@@ -60,7 +60,8 @@ def fund_partner(
     """Book `amount_minor` as received for a partner: Dr bank cash, Cr available.
 
     `reference` is the bank's for the incoming money; given one, repeating is refused, so that the
-    same money is never booked twice. Locks the partner's available account.
+    same money is never booked twice, for this partner nor for another. Locks the reference at that
+    bank, then the partner's available account.
     Raises NotFoundError, InvalidRequestError, ConflictError.
     """
     rail = rail or HOME_RAILS.get(currency, "")
@@ -76,9 +77,14 @@ def fund_partner(
     with transaction.atomic():
         if not Partner.objects.filter(id=partner_id).exists():
             raise NotFoundError(f"There is no partner {partner_id!r}.")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
+                [f"funding:{cash}:{reference}"],
+            )
         before = lock_accounts([available])[available]
         for line in selectors.lines(reference):
-            if line.kind == FUNDED and line.account == available:
+            if line.kind == FUNDED and line.account == cash:
                 raise ConflictError(
                     f"{reference} is booked already: {display(line.change_minor, line.currency)}"
                     f" at {line.created_at:%Y-%m-%d %H:%M} UTC.",

@@ -6,6 +6,7 @@ is sent again, and then under the same key.
 """
 
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,12 +18,12 @@ from django.db.models.functions import Now
 
 from atlaspay.core import fanout
 from payouts import writes
-from payouts.machine import State
+from payouts.machine import Stage, State
 from payouts.models import Attempt, Payout
 from payouts.rails import base
 from payouts.rails.registry import RAIL_NAMES
 from payouts.rails.throttle import Throttle
-from payouts.services import banking, rails_control, settlement, unit
+from payouts.services import banking, outcomes, rails_control, settlement, unit
 from payouts.services.dispatch import order_of
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ ROUND_S = 20.0
 INQUIRIES_MAX = 32_767
 THREADS = 8
 TOO_MANY = 429
+# A send under the same key begins within this of the check that it may, and ends with its session.
+SEND_WITHIN_S = 30.0
 LEASE = timedelta(seconds=60)
 _OPEN = [Attempt.State.SENDING, Attempt.State.UNKNOWN, Attempt.State.ACCEPTED]
 
@@ -140,12 +143,21 @@ def resend(pairs: Sequence[tuple[Payout, Attempt]]) -> None:
     ]
     if not sendable:
         return
+    ends = time.monotonic() + SEND_WITHIN_S
     with unit.open(reason="sent again under the same key") as work:
-        locked = {p.id for p in work.lock(p.id for p, _ in sendable) if p.state == State.SENDING}
-        free = writes.resend_attempts([a for p, a in sendable if p.id in locked])
+        locked = {
+            p.id
+            for p in work.lock(p.id for p, _ in sendable)
+            if p.state == State.SENDING and p.stage != Stage.OUTCOME_UNKNOWN
+        }
+        # What is unknown for good is a person's, who counts on nothing being sent any more.
+        young = work.now - outcomes.UNKNOWN_AFTER
+        free = writes.resend_attempts(
+            [a for p, a in sendable if p.id in locked and a.started_at > young]
+        )
     sending = [(payout, attempt) for payout, attempt in sendable if attempt.id in free]
     calls = [
-        fanout.submit(_submit(attempt.rail, order_of(payout, attempt)))
+        fanout.submit(_submit(attempt.rail, order_of(payout, attempt), ends))
         for payout, attempt in sending
     ]
     settlement.apply(
@@ -157,6 +169,9 @@ def resend(pairs: Sequence[tuple[Payout, Attempt]]) -> None:
     )
 
 
-async def _submit(rail_name: str, order: base.Order) -> base.Outcome:
+async def _submit(rail_name: str, order: base.Order, ends: float) -> base.Outcome:
+    """Send unless `ends`, on `time.monotonic()`, is over: held up, it would come as a surprise."""
+    if time.monotonic() > ends:
+        return base.Unknown(detail="not sent again: held up for too long")
     rail = banking.rail(rail_name)
     return await rail.submit(fanout.session(rail.session_options()), order)

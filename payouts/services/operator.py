@@ -5,17 +5,22 @@ ledger and events follow. Permission is the door's; the actor is in the context.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models.functions import Now
 
 from atlaspay.core.errors import ConflictError, InvalidRequestError, NotFoundError
 from payouts.machine import Stage, State
 from payouts.models import Attempt, Payout
 from payouts.rails import base
-from payouts.services import settlement, unit
+from payouts.services import outcomes, settlement, unit
 
 MANUAL_STAGES = (Stage.OUTCOME_UNKNOWN, Stage.INQUIRY, Stage.BLOCKED, Stage.MONEY_MOVED, Stage.SENT)
 CONFIRMED_UNPAID = "refused_unspecified"
 EVIDENCE_LENGTH = (10, 300)
+# A send that began just before the outcome was unknown for good has ended after this.
+LAST_SEND = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +114,10 @@ def confirm(payout_id: str, *, is_paid: bool, evidence: str) -> Payout:
             f"{payout.id} is {payout.state} ({payout.stage}): it does not wait for a bank.",
             code="not_waiting",
         )
-    if not is_paid and payout.stage == Stage.INQUIRY:
+    if not is_paid and _may_be_sent(payout, attempt):
         raise ConflictError(
             f"{payout.id} is still being asked about and may be sent again under the same key."
-            " Wait until its outcome is unknown for good, five minutes after it was sent.",
+            " Wait until its outcome is unknown for good, six minutes after it was sent.",
             code="still_asking",
         )
     detail = f"by hand: {evidence}"
@@ -130,3 +135,12 @@ def confirm(payout_id: str, *, is_paid: bool, evidence: str) -> Payout:
         [settlement.Answer(payout.id, attempt.id, outcome)], reason=f"by hand: {evidence}"[:100]
     )
     return Payout.objects.get(id=payout_id)
+
+
+def _may_be_sent(payout: Payout, attempt: Attempt) -> bool:
+    """Say whether a send of this attempt may still begin, or be on the wire."""
+    lease = timedelta(seconds=settings.ATLASPAY_LEASE_S)
+    quiet_at = Now() - max(outcomes.UNKNOWN_AFTER, lease) - LAST_SEND
+    is_quiet = Attempt.objects.filter(id=attempt.id, started_at__lte=quiet_at).exists()
+    is_unknown = attempt.state == Attempt.State.UNKNOWN
+    return payout.stage == Stage.INQUIRY or (is_unknown and not is_quiet)

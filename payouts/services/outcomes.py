@@ -50,7 +50,7 @@ def absorb(
     work: Work, payout: Payout, attempt: Attempt, outcome: base.Outcome, report: Report
 ) -> None:
     """Let an outcome do what it says; one that tells nothing new changes nothing."""
-    if attempt.state in _ALIVE:
+    if attempt.state in _ALIVE and payout.state in (State.SENDING, State.SENT):
         _absorb(work, payout, attempt, outcome, report)
     else:
         _absorb_late(work, payout, attempt, outcome)
@@ -137,7 +137,9 @@ def _accept(work: Work, payout: Payout, attempt: Attempt, stage: Stage) -> None:
         work.post(postings.IN_TRANSIT, postings.in_transit(payout))
         work.emit("payout.processing", payout)
     else:
-        payout.stage = stage
+        # An older message that comes late takes back no word that money may have moved.
+        if stage != Stage.SENT or payout.stage not in _MAY_HAVE_MOVED:
+            payout.stage = stage
         work.change(payout)
 
 
@@ -267,18 +269,25 @@ def _absorb_late(work: Work, payout: Payout, attempt: Attempt, outcome: base.Out
                 "bank": outcome.bank_status,
             },
         )
-    if payout.state == State.QUEUED and (
+    if payout.state in (State.QUEUED, State.IN_REVIEW) and (
         (was == Attempt.State.NOT_SENT and _says_bank_has_it(outcome))
         or (was == Attempt.State.REJECTED and isinstance(outcome, base.Settled))
     ):
-        # It was taken after all, and no other attempt is alive: go and ask before one is made.
-        payout.begin_send()
-        payout.rail = attempt.rail
-        payout.stage = Stage.INQUIRY
-        payout.due_at = work.now
+        # It was taken after all, and no other attempt is alive: go and ask before one is made,
+        # about a payout in review when it is let go.
         attempt.state = Attempt.State.UNKNOWN
         attempt.finished_at = None
-        work.change(payout)
+        if payout.state == State.QUEUED:
+            ask_again(work, payout, attempt)
+
+
+def ask_again(work: Work, payout: Payout, attempt: Attempt) -> None:
+    """Have the bank asked about a queued payout's attempt: another one would pay twice."""
+    payout.begin_send()
+    payout.rail = attempt.rail
+    payout.stage = Stage.INQUIRY
+    payout.due_at = work.now
+    work.change(payout)
 
 
 def _says_bank_has_it(outcome: base.Outcome) -> bool:

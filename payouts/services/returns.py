@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from payouts import postings
 from payouts.machine import State
-from payouts.models import Payout, Return
+from payouts.models import Attempt, Payout, Return
 from payouts.rails import codes, failures
 from payouts.rails.base import ReturnHint
 from payouts.representation import instant
@@ -43,6 +43,22 @@ def apply_returns(returned: Mapping[str, tuple[ReturnHint, ...]], *, reason: str
                 known[place] = payout.id
                 booked += _book(work, payout, hint)
     return booked
+
+
+def refuse_returns(attempt: Attempt, hints: tuple[ReturnHint, ...]) -> None:
+    """Alarm over money that came back of an attempt that did not pay here: it is not the payout's,
+    which another attempt may have paid. Reconciliation shows it as theirs only.
+    """
+    for hint in hints:
+        log.critical(
+            "bank.return_does_not_fit",
+            extra={
+                "payout": attempt.payout_id,
+                "attempt": attempt.id,
+                "state": attempt.state,
+                "return": hint.bank_reference,
+            },
+        )
 
 
 def _check_first(payout: Payout, hint: ReturnHint, first: str) -> None:

@@ -17,7 +17,7 @@ from payouts.models import Attempt, Payout
 from payouts.rails import base
 from payouts.services import unit
 from payouts.services.outcomes import Report, absorb
-from payouts.services.returns import apply_returns
+from payouts.services.returns import apply_returns, refuse_returns
 from payouts.services.unit import Work
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,10 @@ def _absorb_all(
     for payout, attempt, outcome in triples:
         absorb(work, payout, attempt, outcome, report)
         if isinstance(outcome, base.Settled) and outcome.returned:
-            returned[payout.id] = outcome.returned
+            if attempt.state == Attempt.State.SETTLED:
+                returned[payout.id] = outcome.returned
+            else:
+                refuse_returns(attempt, outcome.returned)
     report.moved = len(work.changed)
     return report, returned
 

@@ -178,6 +178,15 @@ def test_the_same_money_is_booked_once():
     assert selectors.balance(partner_available(partner.id, "EUR")) == 100
 
 
+def test_the_same_money_is_not_booked_for_another_partner():
+    first, second = PartnerFactory(), PartnerFactory()
+    fund_partner(first.id, amount_minor=100, currency="EUR", reference="BANK-1")
+    with pytest.raises(ConflictError, match=r"BANK-1 is booked already: 1\.00 EUR"):
+        fund_partner(second.id, amount_minor=100, currency="EUR", reference="BANK-1")
+    assert selectors.balance(bank_cash("sandbox", "EUR")) == 100
+    fund_partner(second.id, amount_minor=7, currency="USD", reference="BANK-1")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -40,7 +40,7 @@ def test_paid_by_hand_settles_and_keeps_the_evidence(unknown):
 
 
 def test_unpaid_by_hand_fails_and_gives_the_money_back(unknown):
-    age_attempt(unknown.attempt, 301)
+    age_attempt(unknown.attempt, 361)
     settlement.apply(
         [settlement.Answer(unknown.payout.id, unknown.attempt.id, base.Unknown())], reason="test"
     )
