@@ -4,6 +4,7 @@ browser may do with the pages.
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
@@ -15,10 +16,13 @@ from atlaspay.core.access import gate, second_factor
 from atlaspay.core.access.log import Kind, record
 from atlaspay.core.errors import NotFoundError
 from portal import pages
+from portal.batch_file import too_large
 from portal.scope import find_scope, scope_or_none
 from portal.sessions import is_portal
 
 CHOSEN = "portal_partner"
+# What a form has beside its file.
+FORM_SLACK = 64 * 1024
 
 # Nothing inline and nothing from elsewhere, whatever text a recipient's name holds.
 POLICY = "; ".join(
@@ -48,12 +52,21 @@ class PortalMiddleware:
             return self.get_response(request)
         # In the session, which is the portal's own: the cookie Django keeps messages in is not.
         request._messages = SessionStorage(request)  # type: ignore[attr-defined]
-        response = _over(request) or self.get_response(request)
+        response = _over(request) or _too_large(request) or self.get_response(request)
         if response.status_code == 404 and scope_or_none(request) and not pages.is_ours(response):
             response = pages.problem(request, NotFoundError("There is nothing at this address."))
         response.headers.setdefault("Content-Security-Policy", POLICY)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _too_large(request: HttpRequest) -> HttpResponse | None:
+    """Refuse by its announced length what would only be read to be refused."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    limit = settings.ATLASPAY_BODY_LIMIT + FORM_SLACK
+    if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > limit):
+        return pages.problem(request, too_large())
+    return None
 
 
 def _over(request: HttpRequest) -> HttpResponse | None:

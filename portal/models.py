@@ -86,6 +86,7 @@ class Upload(models.Model):
     )
     filename = models.CharField(max_length=120)
     parameters = models.JSONField(default=dict)
+    notes = models.JSONField(default=list, blank=True, help_text="How the file was read.")
     sealed_body = models.BinaryField(null=True)
     batch_id = ReferenceField(blank=True, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -101,3 +102,19 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class Letter(models.Model):
+    """A mail to a person that is due. Its link is made when it is sent, and is kept nowhere."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="portal_letters"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=Q(sent_at=None), name="portal_letter_due")]
+
+    def __str__(self) -> str:
+        return f"letter {self.pk}"

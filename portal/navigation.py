@@ -28,10 +28,11 @@ class Shown:
 
 
 ITEMS: tuple[Item, ...] = (
+    Item("Batches", "batches"),
+    Item("Payouts", "payouts"),
     Item("Webhooks", "webhooks"),
     Item("Event log", "events"),
     Item("API keys", "keys"),
-    Item("Your account", "account", Right.OWN),
 )
 
 

@@ -12,6 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from atlaspay.core import context
 from atlaspay.core.access.log import Kind, record
 from atlaspay.core.errors import PermissionRefusedError, ProblemError
+from partners.models import Partner
 from portal import navigation
 from portal.rights import Right
 from portal.scope import scope_or_none
@@ -20,6 +21,8 @@ from portal.sessions import PREFIX
 View = Callable[..., HttpResponse]
 
 READING = frozenset({"GET", "HEAD"})
+# What a paused partner may not change, as over the API.
+OF_BUSINESS = frozenset({Right.PAYOUTS, Right.WEBHOOKS, Right.KEYS})
 
 
 def page(read: Right | None = None, *, change: Right | None = None) -> Callable[[View], View]:
@@ -42,6 +45,9 @@ def page(read: Right | None = None, *, change: Right | None = None) -> Callable[
                 record(Kind.REFUSED, request, detail=f"{scope.role} of {scope.partner_id}")
                 words = f"Your role here, {scope.role_name.lower()}, may not do this. Ask an owner."
                 return problem(request, PermissionRefusedError(words))
+            is_change = request.method not in READING and right in OF_BUSINESS
+            if is_change and scope.partner.status == Partner.Status.PAUSED:
+                return problem(request, _paused(scope.partner.name))
             try:
                 return view(request, *args, **kwargs)
             except ProblemError as error:
@@ -112,6 +118,11 @@ def safe_next(request: HttpRequest, wanted: str) -> str:
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return wanted if is_ours else reverse("portal:home")
+
+
+def _paused(name: str) -> PermissionRefusedError:
+    words = f"{name} is paused: reading works, changes do not. Write to us."
+    return PermissionRefusedError(words, code="partner_paused")
 
 
 def _refuse_method(request: HttpRequest, read: Right | None, change: Right | None) -> HttpResponse:

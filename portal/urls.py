@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from portal import account, events, home, keys
+from portal import account, batch_upload, batches, events, home, keys, payouts
 from portal.door import invitation, views
 
 app_name = "portal"
@@ -14,6 +14,18 @@ urlpatterns = [
     path("logout/", views.logout, name="logout"),
     path("switch/", views.switch, name="switch"),
     path("invitation/<str:token>/", invitation.invitation, name="invitation"),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/new/", batch_upload.new, name="upload-new"),
+    path("batches/new/columns.csv", batch_upload.sample, name="upload-sample"),
+    path("batches/preview/<str:upload_id>/", batch_upload.look, name="upload"),
+    path("batches/preview/<str:upload_id>/submit/", batch_upload.submit, name="upload-submit"),
+    path("batches/<str:batch_id>/", batches.batch, name="batch"),
+    path("batches/<str:batch_id>/progress/", batches.progress, name="batch-progress"),
+    path("batches/<str:batch_id>/cancel/", batches.cancel, name="batch-cancel"),
+    path("payouts/", payouts.payouts, name="payouts"),
+    path("payouts/<str:payout_id>/", payouts.payout, name="payout"),
+    path("payouts/<str:payout_id>/state/", payouts.payout_state, name="payout-state"),
+    path("payouts/<str:payout_id>/cancel/", payouts.cancel, name="payout-cancel"),
     path("account/", account.account, name="account"),
     path("webhooks/", include("portal.webhooks.urls")),
     path("keys/", keys.keys, name="keys"),

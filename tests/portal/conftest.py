@@ -1,5 +1,7 @@
 """Two partners with data of every kind, and somebody signed in of every role."""
 
+import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,8 +13,11 @@ from atlaspay.core import context
 from partners.models import ApiKey, Partner, Scope
 from partners.services import issue_api_key
 from payouts.models import Batch, Payout
+from portal import uploads
+from portal.batch_file import read_file
 from portal.members.invitations import invite
-from portal.models import Invitation, Membership, Role
+from portal.models import Invitation, Membership, Role, Upload
+from portal.scope import find_scope
 from tests.factories import PartnerFactory
 from tests.payouts.factories import make_payouts
 from tests.portal.people import member, signed_in
@@ -33,6 +38,7 @@ class Market:
     owner: User
     invitation: Invitation
     invitation_link: str
+    upload: Upload
 
     def client(self, role: str = Role.OWNER) -> Client:
         """Return a browser with somebody of this role in."""
@@ -65,7 +71,34 @@ def make_market(name: str) -> Market:
         owner,
         invited.invitation,
         invited.link,
+        kept_file(owner),
     )
+
+
+def kept_file(owner: User) -> Upload:
+    """Return a file of one payout that was previewed and not submitted."""
+    scope = find_scope(owner, "")
+    assert scope is not None
+    file = read_file(csv_of({"reference": "seller-1", "amount_minor": "1250"}))
+    parameters = {"reference": "week-47", "currency": "EUR"}
+    return uploads.keep(scope, "week 47.csv", file, parameters)
+
+
+def csv_of(*rows: dict[str, str], delimiter: str = ",") -> bytes:
+    """Return a file of payouts to one good account, but for what a row says."""
+    usual = {
+        "reference": "seller-1",
+        "amount_minor": "1250",
+        "recipient_name": "Anna Jansen",
+        "recipient_country": "NL",
+        "account_type": "iban",
+        "iban": "NL91ABNA0417164300",
+    }
+    made = io.StringIO(newline="")
+    writer = csv.writer(made, delimiter=delimiter)
+    writer.writerow(usual)
+    writer.writerows({**usual, **row}.values() for row in rows)
+    return made.getvalue().encode()
 
 
 @pytest.fixture(autouse=True)

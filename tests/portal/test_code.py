@@ -10,7 +10,7 @@ from tests.docs.pages import ROOT
 # Where rows are read by partner, or before anybody is in; each takes or finds the partner itself.
 MAY_USE_MANAGERS = (
     *("scope.py", "models.py", "migrations/", "management/"),
-    *("members/", "door/forms.py"),
+    *("members/", "door/forms.py", "uploads.py"),
 )
 MANAGERS = {"objects", "_default_manager", "_base_manager", "history"}
 

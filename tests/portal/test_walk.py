@@ -25,6 +25,7 @@ VALUES: dict[str, Callable[[Market], object]] = {
     "event_id": lambda market: market.delivery.event_id,
     "key_id": lambda market: market.key.id,
     "payout_id": lambda market: market.payout.id,
+    "upload_id": lambda market: market.upload.id,
     "token": lambda market: market.invitation_link.rstrip("/").rpartition("/")[2],
 }
 # What anybody may open: a form, or a link that was mailed.
