@@ -8,8 +8,6 @@ import hmac
 import logging
 import time
 from collections.abc import Callable, Iterator
-from math import inf
-from typing import NamedTuple
 
 import redis
 from django.conf import settings
@@ -21,37 +19,11 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from atlaspay.core.peer import client_address
 from atlaspay.core.redis import client
+from payouts.selectors.backlog import QUEUES, oldest_due_s
 from payouts.services import banking
 
 log = logging.getLogger(__name__)
 
-
-class Queue(NamedTuple):
-    """Rows that wait for the platform, and from what age the oldest makes it not ready."""
-
-    name: str
-    due: str
-    table: str
-    condition: str
-    alarm_after_s: float
-
-
-_PAYOUTS, _DUE = "payouts_payout", "due_at <= statement_timestamp()"
-# Rows that wait for an officer, a partner or a paused rail are no backlog of the platform. Webhooks
-# are shown and never an alarm: one partner's dead endpoint must not take the API out of service.
-QUEUES = (
-    Queue(
-        "intake", "created_at", "payouts_batch", "intake = 'received' AND completed_at IS NULL", 60
-    ),
-    Queue("screening", "due_at", _PAYOUTS, f"state = 'screening' AND {_DUE}", 60),
-    Queue(
-        "queued", "due_at", _PAYOUTS, f"state = 'queued' AND stage <> 'rail_paused' AND {_DUE}", 300
-    ),
-    Queue("sending", "due_at", _PAYOUTS, f"state = 'sending' AND {_DUE}", 300),
-    Queue("sent", "due_at", _PAYOUTS, f"state = 'sent' AND {_DUE}", 300),
-    Queue("callbacks", "received_at", "payouts_bankcallback", "state = 'stored'", 60),
-    Queue("webhooks", "due_at", "webhooks_delivery", f"state = 'pending' AND {_DUE}", inf),
-)
 WAITING_STATES = ("screening", "in_review", "queued", "sending", "sent")
 
 _schema_is_current = False
@@ -109,20 +81,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry = CollectorRegistry()
     registry.register(_Collector())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-def oldest_due_s() -> dict[str, float]:
-    """Return, for each queue, how many seconds ago its oldest row fell due; 0 where nothing is
-    due.
-    """
-    parts = [
-        f"SELECT '{q.name}', extract(epoch FROM statement_timestamp() - min({q.due}))"  # noqa: S608 - constants
-        f" FROM {q.table} WHERE {q.condition}"
-        for q in QUEUES
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts))
-        return {name: round(float(age or 0), 3) for name, age in cursor.fetchall()}
 
 
 class _Collector:

@@ -29,6 +29,7 @@ UNFOLD: dict[str, object] = {
         lambda request: static("console/console.css"),
         lambda request: static("console/review.css"),
         lambda request: static("console/policies.css"),
+        lambda request: static("console/figures.css"),
     ],
     "SCRIPTS": [
         lambda request: static("console/frame.js"),
@@ -36,6 +37,7 @@ UNFOLD: dict[str, object] = {
         lambda request: static("console/queue.js"),
         lambda request: static("console/case.js"),
         lambda request: static("console/policies.js"),
+        lambda request: static("console/figures.js"),
     ],
     "ACCOUNT": {
         "navigation": [

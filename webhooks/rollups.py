@@ -5,13 +5,19 @@ Tests that a partner asked for do not count. An attempt whose sender died counts
 its answer turn up later, only another attempt makes the delivery count as delivered.
 """
 
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
 
-from atlaspay.core import context, rollups
+from django.conf import settings
+
+from atlaspay.core import clock, context, rollup_rebuild, rollups
 from atlaspay.core.histogram import SQL_BOUNDS
+from atlaspay.core.rollup_rebuild import Rebuilt
 from webhooks import sql
 from webhooks.figures import PROMISED_S
-from webhooks.models import DeliveryRollupMark
+from webhooks.models import DeliveryRollup, DeliveryRollupMark, DeliveryTime
 
 ROLL_UP_TASK = "webhooks.roll_up"
 
@@ -56,6 +62,14 @@ WITH placed AS MATERIALIZED (
 SELECT count(*) AS n FROM placed WHERE scope = '' AND grain = 'h'
 """  # noqa: S608 - names of this file
 
+_CARRY_OVER = tuple(
+    f"INSERT INTO {table} (generation, {names}) SELECT %(new)s, {names} FROM {table}"  # noqa: S608
+    " WHERE generation = %(old)s AND start_at < %(edge)s"
+    for table, names in (
+        ("webhooks_deliveryrollup", f"scope, grain, start_at, {', '.join(_NAMES)}"),
+        ("webhooks_deliverytime", "scope, grain, start_at, bucket, deliveries"),
+    )
+)
 ALWAYS = datetime.fromisoformat("2000-01-01T00:00:00Z")
 
 
@@ -71,6 +85,7 @@ SOURCE = rollups.Source(
     table="webhooks_deliveryattempt",
     column="id",
     roll=roll,
+    sums=(DeliveryRollup, DeliveryTime),
 )
 
 
@@ -78,3 +93,18 @@ def roll_up(*, budget_s: float | None = None) -> rollups.Ran:
     """Count what deliveries came to since the last time. Safe twice, at once, or never."""
     with context.bind(actor="system:webhooks.roll_up"):
         return rollups.run(SOURCE, budget_s=budget_s)
+
+
+def rebuild(*, progress: Callable[[int], None] | None = None) -> Rebuilt:
+    """Count deliveries anew as far back as all of them are kept; older days stay as they are."""
+    kept = clock.now() - timedelta(days=settings.ATLASPAY_DELIVERY_DAYS - 1)
+    edge = datetime.combine(kept.date(), time(), UTC)
+    source = replace(SOURCE, roll=partial(roll, edge=edge))
+
+    def carry_over(old: int, new: int) -> None:
+        values = {"old": old, "new": new, "edge": edge}
+        for statement in _CARRY_OVER:
+            sql.run(statement, values)
+
+    with context.bind(actor="system:rebuild_rollups"):
+        return rollup_rebuild.rebuild(source, carry_over=carry_over, progress=progress)

@@ -64,7 +64,8 @@ class Source:
     """A table that only grows, and what counts it.
 
     `roll(generation, after, until)` adds the rows with `after < column <= until` to that
-    generation's sums and returns how many things it counted. `window`: most numbers a transaction.
+    generation's sums, which are in the tables `sums`, and returns how many things it counted.
+    `window`: most numbers a transaction.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Source:
     table: str
     column: str
     roll: Callable[[int, int, int], int]
+    sums: tuple[type[models.Model], ...]
     window: int = 50_000
 
 
@@ -140,7 +142,10 @@ def _read(
     """Count up to a horizon that is past; return False where the budget was over first."""
     while True:
         with transaction.atomic():
-            mark = source.marks._default_manager.select_for_update().get(pk=generation)
+            marks = source.marks._default_manager.select_for_update()
+            mark = marks.filter(pk=generation).first()
+            if mark is None:
+                return False  # replaced meanwhile
             until = min(horizon.to, mark.read_to + source.window)
             if until > mark.read_to:
                 done.counted += source.roll(generation, mark.read_to, until)
@@ -170,8 +175,13 @@ def _beat(source: Source, generation: int) -> None:
 
 
 def _pending(source: Source, generation: int) -> _Horizon | None:
-    mark = source.marks._default_manager.get(pk=generation)
-    if mark.pending_to is None or mark.pending_xid is None or mark.pending_at is None:
+    mark = source.marks._default_manager.filter(pk=generation).first()
+    if (
+        mark is None
+        or mark.pending_to is None
+        or mark.pending_xid is None
+        or mark.pending_at is None
+    ):
         return None
     return _Horizon(mark.pending_to, mark.pending_xid, mark.pending_at)
 
@@ -232,7 +242,9 @@ def _await(horizon: _Horizon, wait_s: float) -> bool:
 def _held_up(source: Source, generation: int, done: Ran) -> Ran:
     """Note the run, and sound the alarm where sums have been standing still for minutes."""
     _beat(source, generation)
-    mark = source.marks._default_manager.get(pk=generation)
+    mark = source.marks._default_manager.filter(pk=generation).first()
+    if mark is None:
+        return done
     since = mark.as_of or mark.pending_at
     age_s = (mark.ran_at - since).total_seconds() if since and mark.ran_at else 0
     if age_s > HELD_UP_S:

@@ -45,6 +45,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
         "Payouts",
         (
+            ("Dashboard", "monitoring", "admin:payouts_payout_dashboard|payouts.view_payout"),
             ("Payouts", "payments", "payouts.payout"),
             ("Batches", "inventory_2", "payouts.batch"),
             ("Returns", "undo", "payouts.return"),

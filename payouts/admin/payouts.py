@@ -9,13 +9,14 @@ from django.http import HttpRequest
 
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
+from payouts.admin.dashboard import DashboardViews
 from payouts.admin.payout_page import payout_page
 from payouts.admin.words import PAYOUT_TONES, rail_words
 from payouts.models import Payout
 
 
 @admin.register(Payout)
-class PayoutAdmin(ReadOnlyAdmin):
+class PayoutAdmin(DashboardViews, ReadOnlyAdmin):
     """Payouts, newest first."""
 
     list_display = ["name", "recipient", "amount", "status", "partner_words", "way", "submitted"]

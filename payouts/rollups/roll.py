@@ -5,11 +5,13 @@ before. A payout that is new in the window had come to nothing; one that only ch
 comes to the same and adds nothing.
 """
 
+from collections.abc import Callable
+
 from django.db import connection
 
-from atlaspay.core import context, rollups
+from atlaspay.core import context, rollup_rebuild, rollups
 from atlaspay.core.histogram import SQL_BOUNDS
-from payouts.rollups.tables import PayoutRollupMark
+from payouts.rollups.tables import PayoutRollup, PayoutRollupMark, PayoutTime
 
 PROMPT_S = 300
 
@@ -135,6 +137,7 @@ SOURCE = rollups.Source(
     table="payouts_historicalpayout",
     column="history_id",
     roll=roll,
+    sums=(PayoutRollup, PayoutTime),
 )
 
 
@@ -142,3 +145,9 @@ def roll_up(*, budget_s: float | None = None) -> rollups.Ran:
     """Count what payouts came to since the last time. Safe twice, at once, or never."""
     with context.bind(actor="system:payouts.roll_up"):
         return rollups.run(SOURCE, budget_s=budget_s)
+
+
+def rebuild(*, progress: Callable[[int], None] | None = None) -> rollup_rebuild.Rebuilt:
+    """Count all payouts anew from their history, then let readers use that."""
+    with context.bind(actor="system:rebuild_rollups"):
+        return rollup_rebuild.rebuild(SOURCE, progress=progress)

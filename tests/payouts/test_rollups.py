@@ -1,9 +1,12 @@
 """Sums of payouts: exact after any walk, told once, rebuilt to the same."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -222,3 +225,42 @@ def act(payout: Payout, action: str, reference: str) -> None:
     else:
         outcome = {"accept": base.Accepted(), "settle": base.Settled(), "refuse": CLOSED}
         answer(payout, outcome.get(action, LATER))
+
+
+def test_a_rebuild_counts_the_same_and_readers_change_over_at_its_end():
+    partner = funded_partner()
+    give_back(settled(partner), 4_000, "rt-1")
+    held_payout(partner)
+    roll.roll_up()
+    before = truth.sums()
+    PayoutRollup.objects.filter(scope="").update(payouts=99)  # a repair gone wrong
+
+    answered = StringIO()
+    call_command("rebuild_rollups", "--only", "payouts", "--json", stdout=answered)
+
+    assert json.loads(answered.getvalue())["payouts"]["counted"] == 2
+    assert truth.sums() == before
+    mark = PayoutRollupMark.objects.get()
+    assert (mark.generation, mark.is_live) == (2, True)
+    assert set(PayoutRollup.objects.values_list("generation", flat=True)) == {2}
+    settled(partner)
+    roll.roll_up()
+    truth.agree()
+
+
+def test_a_rebuild_that_was_stopped_is_cleared_up_by_the_next():
+    settled()
+    roll.roll_up()
+    PayoutRollupMark.objects.create(generation=2, read_to=3)
+    row = PayoutRollup.objects.first()
+    row.pk = (2, *row.pk[1:])
+    row.save(force_insert=True)
+    roll.rebuild()
+    truth.agree()
+    assert set(PayoutRollup.objects.values_list("generation", flat=True)) == {2}
+
+
+def test_the_first_rebuild_needs_no_sums_before_it():
+    settled()
+    assert roll.rebuild().generation == 1
+    truth.agree()

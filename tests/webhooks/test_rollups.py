@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from atlaspay.core import clock
 from atlaspay.core.histogram import percentile_ms
 from tests.webhooks.factories import emit, make_endpoint
 from webhooks import rollups
@@ -84,3 +85,18 @@ def test_what_a_partner_asked_for_as_a_test_does_not_count(endpoint):
     attempt(delivery, 1, "delivered")
     rollups.roll_up()
     assert not DeliveryRollup.objects.exists()
+
+
+def test_a_rebuild_counts_what_is_kept_and_leaves_older_days(endpoint):
+    recent = clock.now().replace(hour=1, minute=0) - timedelta(days=2)
+    attempt(delivery_of(endpoint, event_at=recent), 1, "delivered")
+    attempt(delivery_of(endpoint), 1, "delivered")  # in May: pruned since
+    rollups.roll_up()
+    pruned = day("")
+    DeliveryRollup.objects.filter(start_at__gte=recent - timedelta(days=1)).update(delivered=99)
+    rollups.rebuild()
+
+    assert day("") == pruned == (1, 1, 1, 1, 1)
+    today = DeliveryRollup.objects.get(scope="", grain="d", start_at__gt=AT)
+    assert (today.generation, today.attempts, today.delivered) == (2, 1, 1)
+    assert DeliveryTime.objects.count() == 8

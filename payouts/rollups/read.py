@@ -1,0 +1,108 @@
+"""Reading the sums: one scope, a stretch of hours or days, by what the reader asks for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from payouts.rollups.tables import ALL_PARTNERS, Grain, PayoutRollupMark
+
+_WHERE = """
+generation = (SELECT generation FROM payouts_payoutrollupmark WHERE is_live)
+AND scope = %(scope)s AND grain = %(grain)s
+AND start_at >= %(since_at)s AND start_at < %(until_at)s
+AND (%(currency)s = '' OR currency = %(currency)s)
+"""
+_SUMS = (
+    "payouts",
+    "amount_minor",
+    "returned_minor",
+    "timed",
+    "prompt",
+    "reviewed",
+    "settle_ms",
+    "screening_ms",
+    "review_ms",
+    "queue_ms",
+    "bank_ms",
+)
+_ROWS = f"""
+SELECT start_at, currency, state, failure_code, {", ".join(f"sum({n})::bigint" for n in _SUMS)}
+FROM payouts_payoutrollup WHERE {_WHERE}
+GROUP BY start_at, currency, state, failure_code ORDER BY start_at, currency, state, failure_code
+"""  # noqa: S608 - names of this file
+_TIMES = f"""
+SELECT start_at, bucket, sum(payouts)::bigint FROM payouts_payouttime WHERE {_WHERE}
+GROUP BY start_at, bucket
+"""  # noqa: S608 - names of this file
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What is asked for. `scope`: a partner's id, or ALL_PARTNERS; `currency` empty: each."""
+
+    since_at: datetime
+    until_at: datetime
+    grain: Grain = Grain.DAY
+    scope: str = ALL_PARTNERS
+    currency: str = ""
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters of a statement."""
+        return {
+            "since_at": self.since_at,
+            "until_at": self.until_at,
+            "grain": self.grain.value,
+            "scope": self.scope,
+            "currency": self.currency,
+        }
+
+
+class Sum(NamedTuple):
+    """A row of `PayoutRollup`, all rails together."""
+
+    start_at: datetime
+    currency: str
+    state: str
+    failure_code: str
+    payouts: int
+    amount_minor: int
+    returned_minor: int
+    timed: int
+    prompt: int
+    reviewed: int
+    settle_ms: int
+    screening_ms: int
+    review_ms: int
+    queue_ms: int
+    bank_ms: int
+
+
+class Time(NamedTuple):
+    """How many payouts of an hour or day took as long as this bucket says."""
+
+    start_at: datetime
+    bucket: int
+    payouts: int
+
+
+def sums(stretch: Stretch) -> list[Sum]:
+    """Return the sums of a stretch, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ROWS, stretch.values())
+        return [Sum(*row) for row in cursor.fetchall()]
+
+
+def times(stretch: Stretch) -> list[Time]:
+    """Return how long settled payouts took, by bucket of `atlaspay.core.histogram`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TIMES, stretch.values())
+        return [Time(*row) for row in cursor.fetchall()]
+
+
+def as_of() -> datetime | None:
+    """Return the instant up to which all is counted; None before the first count."""
+    marks = PayoutRollupMark.objects.filter(is_live=True)
+    found: datetime | None = marks.values_list("as_of", flat=True).first()
+    return found
