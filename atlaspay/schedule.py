@@ -28,6 +28,7 @@ BEAT_SCHEDULE = {
     "verify-audit": _every(5, "compliance.verify_audit", "default"),
     "anchor-audit": _every(300, "compliance.anchor", "default"),
     "alarms": _every(30, "payouts.alarms", "settlement"),
+    "compliance-alarms": _every(60, "compliance.alarms", "settlement"),
     "poll-sent": _every(5, "payouts.poll_sent", "inquiry"),
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),
     "check-endpoints": _every(2, "webhooks.check", "chores"),

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from atlaspay.core.nudge import nudge
 from compliance.selectors.screening import is_screening_late
-from compliance.services import auto, backtest_run, rescreen
+from compliance.services import auto, backtest_run, rescreen, rescreen_stuck
 from compliance.services.audit import background, heads
 from compliance.services.backtest import TASK as BACKTEST
 from compliance.services.screen import CHUNK, screen_chunk
@@ -60,6 +60,12 @@ def run_rescreen() -> None:
     """Go on with the oldest rescreen. What it holds must not be sent, so it never waits long."""
     if rescreen.run(slice_s=RESCREEN_SLICE_S):
         nudge("compliance.rescreen")
+
+
+@shared_task(name="compliance.alarms")
+def alarms() -> None:
+    """Say what stands still; on a queue of other workers than those that would move it."""
+    rescreen_stuck.sound_alarm()
 
 
 @shared_task(name=background.TASK)

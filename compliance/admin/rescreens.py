@@ -2,19 +2,27 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import display
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
 from atlaspay.core import console
 from atlaspay.core.admin import ReadOnlyAdmin
-from atlaspay.core.console import Fact, Table
+from atlaspay.core.console import Call, Fact, Table
+from compliance.admin.case_actions import staff
+from compliance.admin.policies_common import attempt
 from compliance.admin.watchlist_words import OUTCOME_TONES, RESCREEN_TONES
 from compliance.models import Rescreen
+from compliance.services import rescreen_stuck
+from compliance.services.watchlist_checks import PERMISSION
 
 HITS_SHOWN = 200
+FAILED = Rescreen.State.FAILED
+_GIVEN_UP = "What it did not reach is not compared with the new names: find the cause, resume it."
 
 
 @admin.register(Rescreen)
@@ -34,7 +42,7 @@ class RescreenAdmin(ReadOnlyAdmin):
     @display(description="State", ordering="state")
     def status(self, rescreen: Rescreen) -> object:
         """Return how far it is."""
-        return console.toned(rescreen.state, rescreen.get_state_display(), RESCREEN_TONES)
+        return _standing(rescreen)
 
     @display(description="Compared")
     def progress(self, rescreen: Rescreen) -> object:
@@ -46,13 +54,30 @@ class RescreenAdmin(ReadOnlyAdmin):
         """Return when."""
         return console.when(rescreen.created_at)
 
+    def get_urls(self) -> list[URLPattern]:
+        """Add resuming one."""
+        resume = self.admin_site.admin_view(require_POST(self.resume_view))
+        return [
+            path("<int:pk>/resume/", resume, name="compliance_rescreen_resume"),
+            *super().get_urls(),
+        ]
+
+    def resume_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let workers go on with one that was given up; the service checks who may."""
+        user = staff(request)
+        if attempt(request, lambda: rescreen_stuck.resume(pk, user=user)) is not None:
+            messages.success(request, "Workers go on with it from where it stood.")
+        return HttpResponseRedirect(reverse("admin:compliance_rescreen_change", args=[pk]))
+
     def page(self, request: HttpRequest, obj: Rescreen) -> dict[str, Any]:
         """Return the rescreen with what it found."""
         since = ", ".join(f"{code}@{revision}" for code, revision in obj.since_lists.items())
         is_over = obj.state in {Rescreen.State.DONE, Rescreen.State.FAILED}
         return {
             "heading": obj.cause,
-            "badges": console.toned(obj.state, obj.get_state_display(), RESCREEN_TONES),
+            "badges": _standing(obj),
+            "calls": [Call(f"{obj.detail} {_GIVEN_UP}", "bad")] if obj.state == FAILED else [],
+            "may_resume": obj.state == FAILED and request.user.has_perm(PERMISSION),
             "summary": format_html(
                 "Rescreen {}, asked for by {} {}",
                 obj.pk,
@@ -72,6 +97,15 @@ class RescreenAdmin(ReadOnlyAdmin):
             "tables": [_hits(obj)],
             "is_over": is_over,
         }
+
+
+def _standing(rescreen: Rescreen) -> SafeString:
+    """Return its state, and that it lost workers while it does not get on."""
+    badge = console.toned(rescreen.state, rescreen.get_state_display(), RESCREEN_TONES)
+    if not rescreen.interruptions or rescreen.state == FAILED:
+        return badge
+    lost = console.badge(f"Interrupted, {rescreen.interruptions} times here", "warn")
+    return format_html("{} {}", badge, lost)
 
 
 def _progress(rescreen: Rescreen) -> SafeString:

@@ -245,7 +245,7 @@ class Rescreen(models.Model):
         WAITING = "waiting", "Waiting"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
-        FAILED = "failed", "Failed"
+        FAILED = "failed", "Given up"
 
     cause = models.CharField(max_length=200, help_text="What changed, or who asked.")
     since_lists = models.JSONField(
@@ -265,6 +265,10 @@ class Rescreen(models.Model):
     paid = models.PositiveIntegerField(default=0, help_text="Sent already: a person looks at it.")
     detail = models.CharField(max_length=300, blank=True)
     actor = models.CharField(max_length=80)
+    interruptions = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Workers it lost since it last got on."
+    )
+    progressed_at = models.DateTimeField(null=True, blank=True)
     claim_id = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -24,10 +24,10 @@ from atlaspay.core.nudge import nudge
 from compliance.models import Rescreen
 from compliance.screening.partial import NewNames, new_names
 from compliance.services import rescreen_cases
+from compliance.services.rescreen_stuck import INTERRUPTIONS_MAX, TASK, give_up
 
 log = logging.getLogger(__name__)
 
-TASK = "compliance.rescreen"
 DAYS = 365
 LEASE_S = 60
 PAGE = 5_000
@@ -35,6 +35,7 @@ CHUNK = 200
 
 _CLAIM = """
 UPDATE compliance_rescreen SET state = 'running', claim_id = %s,
+    interruptions = interruptions + (leased_until IS NOT NULL)::int,
     leased_until = clock_timestamp() + %s * interval '1 second'
 WHERE id = (
     SELECT id FROM compliance_rescreen
@@ -45,6 +46,7 @@ RETURNING id
 """
 _KEEP = """
 UPDATE compliance_rescreen SET cursor = %s, done = done + %s,
+    interruptions = 0, progressed_at = clock_timestamp(),
     leased_until = clock_timestamp() + %s * interval '1 second'
 WHERE id = %s AND claim_id = %s
 """
@@ -136,6 +138,9 @@ def run(
     if row is None:
         return False
     rescreen = Rescreen.objects.get(pk=row[0])
+    if rescreen.interruptions > INTERRUPTIONS_MAX:
+        give_up(rescreen, claim_id)
+        return True
     since = tuple(sorted(rescreen.since_lists.items()))
     turn = _Turn(rescreen, claim_id, _names(rescreen.pk, since))
     ends, is_done = time.monotonic() + slice_s, not turn.names.entry_ids

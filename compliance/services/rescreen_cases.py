@@ -1,4 +1,5 @@
-"""What a rescreen does about payouts whose recipient resembles a new name: hold, raise, or report.
+"""What a rescreen does about payouts whose recipient resembles a new name: hold, raise, or report;
+and stop automatic approval where it had let one of them go.
 
 All of a chunk is one transaction under the payouts' locks, so each payout is dealt with as what it
 is at that moment: queued is held with a new case, in review has its case raised, sent is reported.
@@ -16,6 +17,7 @@ from compliance.rules.policy import Assessment, Result, Verdict
 from compliance.rules.worth import urgency
 from compliance.screening import live
 from compliance.screening.gather import gather
+from compliance.services import auto_watch
 from compliance.services.screen import SCORE_MAX, assess
 from payouts.machine import State
 from payouts.models import Payout
@@ -90,7 +92,9 @@ def act(rescreen_id: int, payout_ids: Sequence[str], new_entries: Collection[int
         _raise_cases(raised)
         _write_hits(rescreen_id, held, RescreenHit.Outcome.HELD)
         _write_hits(rescreen_id, raised, RescreenHit.Outcome.RAISED)
-        _report(rescreen_id, [each for each in found if states[each.payout.id] in SENT], states)
+        sent = [each for each in found if states[each.payout.id] in SENT]
+        _report(rescreen_id, sent, states)
+        auto_watch.flagged_later([each.payout.id for each in (*held, *raised, *sent)])
 
     # Locks every payout given, whatever its state, and moves those that are queued.
     decisions.hold([each.payout.id for each in found], record=record)

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from atlaspay.core import context
 from atlaspay.core.errors import ProblemError
 from compliance.models import Rescreen, Watchlist
-from compliance.services import rescreen
+from compliance.services import rescreen, rescreen_stuck
 
 SLICE_S = 5.0
 WAIT_S = 1.0
@@ -42,6 +42,7 @@ class Command(BaseCommand):
             metavar="CODE@REV",
             help="names these lists got after these revisions",
         )
+        which.add_argument("--resume", type=int, metavar="ID", help="one that was given up")
         which.add_argument("--all", action="store_true", help="all names of all lists in use")
         parser.add_argument(
             "--days",
@@ -53,18 +54,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start it and work on it, beside the workers, until it is done."""
-        lists = dict(Watchlist.objects.filter(is_active=True).values_list("code", "revision"))
-        since = dict.fromkeys(lists, 0) if options["all"] else dict(options["since_list"])
-        if unknown := sorted(set(since) - set(lists)):
-            raise CommandError(f"no list in use is called {', '.join(unknown)}")
-        words = ", ".join(f"{code}@{revision}" for code, revision in sorted(since.items()))
-        cause = "Asked for: all lists" if options["all"] else f"Asked for: since {words}"
         with context.bind(actor=f"operator:{getpass.getuser()}"):
             try:
-                row = rescreen.start(cause, since_lists=since, days=options["days"])
+                row = self._begin(options)
             except ProblemError as error:
                 raise CommandError(error.detail) from None
             self._follow(row, is_shown=not options["json"])
+        if row.state == Rescreen.State.FAILED:
+            raise CommandError(f"rescreen {row.pk}: {row.detail} rescreen --resume {row.pk}")
         if options["json"]:
             self.stdout.write(json.dumps(_as_dict(row)))
         else:
@@ -72,6 +69,17 @@ class Command(BaseCommand):
                 f"rescreen {row.pk}: {row.done:,} payouts compared ({row.detail}); {row.held:,}"
                 f" held, {row.raised:,} cases raised, {row.paid:,} recipients paid already"
             )
+
+    def _begin(self, options: dict[str, Any]) -> Rescreen:
+        if options["resume"] is not None:
+            return rescreen_stuck.resume(options["resume"], user=None)
+        lists = dict(Watchlist.objects.filter(is_active=True).values_list("code", "revision"))
+        since = dict.fromkeys(lists, 0) if options["all"] else dict(options["since_list"])
+        if unknown := sorted(set(since) - set(lists)):
+            raise CommandError(f"no list in use is called {', '.join(unknown)}")
+        words = ", ".join(f"{code}@{revision}" for code, revision in sorted(since.items()))
+        cause = "Asked for: all lists" if options["all"] else f"Asked for: since {words}"
+        return rescreen.start(cause, since_lists=since, days=options["days"])
 
     def _follow(self, row: Rescreen, *, is_shown: bool) -> None:
         while row.state not in {Rescreen.State.DONE, Rescreen.State.FAILED}:
