@@ -28,18 +28,22 @@ FROM (
         count(*) FILTER (WHERE state = 'decided' AND auto = 'eligible') AS automatic
     FROM compliance_case) c
 """
+# The two sets are made first: ordered by key at once, they were looked for through all payouts.
 _ORPHANS = """
-(SELECT p.id, 'waits for a review and has no open case' FROM payouts_payout p
-    WHERE p.state = 'in_review' AND NOT EXISTS (SELECT FROM compliance_case c
-        WHERE c.payout_id = p.id AND c.state IN ('open', 'second')) ORDER BY p.id LIMIT %(most)s)
+WITH held AS MATERIALIZED (SELECT id FROM payouts_payout WHERE state = 'in_review'),
+flagged AS MATERIALIZED (SELECT id, payout_id FROM compliance_screeningrun
+    WHERE NOT (verdict = 'clear') AND occasion = 'intake')
+(SELECT h.id, 'waits for a review and has no open case' FROM held h
+    WHERE NOT EXISTS (SELECT FROM compliance_case c
+        WHERE c.payout_id = h.id AND c.state IN ('open', 'second')) ORDER BY h.id LIMIT %(most)s)
 UNION ALL
 (SELECT c.id, 'is open, and its payout no longer waits' FROM compliance_case c
-    JOIN payouts_payout p ON p.id = c.payout_id
-    WHERE c.state IN ('open', 'second') AND p.state <> 'in_review' ORDER BY c.id LIMIT %(most)s)
+    WHERE c.state IN ('open', 'second') AND NOT EXISTS (SELECT FROM held h
+        WHERE h.id = c.payout_id) ORDER BY c.id LIMIT %(most)s)
 UNION ALL
-(SELECT r.payout_id, 'was flagged and has no case' FROM compliance_screeningrun r
-    WHERE NOT (r.verdict = 'clear') AND r.occasion = 'intake' AND NOT EXISTS (
-        SELECT FROM compliance_case c WHERE c.run_id = r.id) ORDER BY r.id LIMIT %(most)s)
+(SELECT f.payout_id, 'was flagged and has no case' FROM flagged f
+    WHERE NOT EXISTS (SELECT FROM compliance_case c WHERE c.run_id = f.id)
+    ORDER BY f.id LIMIT %(most)s)
 UNION ALL
 (SELECT c.id, 'is decided and has no receipt' FROM compliance_case c
     WHERE %(is_short)s AND c.state = 'decided' AND NOT EXISTS (SELECT FROM compliance_decision d
