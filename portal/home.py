@@ -10,4 +10,4 @@ from portal.rights import Right
 @page(read=Right.READ)
 def home(request: HttpRequest) -> HttpResponse:
     """Lead on."""
-    return HttpResponseRedirect(reverse("portal:batches"))
+    return HttpResponseRedirect(reverse("portal:dashboard"))

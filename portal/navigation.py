@@ -28,6 +28,7 @@ class Shown:
 
 
 ITEMS: tuple[Item, ...] = (
+    Item("Dashboard", "dashboard"),
     Item("Batches", "batches"),
     Item("Payouts", "payouts"),
     Item("Webhooks", "webhooks"),

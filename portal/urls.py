@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from portal import account, batch_upload, batches, events, home, keys, payouts
+from portal import account, batch_upload, batches, dashboard, events, home, keys, payouts
 from portal.door import invitation, views
 
 app_name = "portal"
@@ -14,6 +14,9 @@ urlpatterns = [
     path("logout/", views.logout, name="logout"),
     path("switch/", views.switch, name="switch"),
     path("invitation/<str:token>/", invitation.invitation, name="invitation"),
+    path("dashboard/", dashboard.dashboard, name="dashboard"),
+    path("dashboard/part/", dashboard.part, name="dashboard-part"),
+    path("dashboard/figures.csv", dashboard.as_csv, name="dashboard-csv"),
     path("batches/", batches.batches, name="batches"),
     path("batches/new/", batch_upload.new, name="upload-new"),
     path("batches/new/columns.csv", batch_upload.sample, name="upload-sample"),

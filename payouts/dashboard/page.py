@@ -138,12 +138,12 @@ def _panels(made: Figures, told: Deliveries, period: Period) -> list[Panel]:
     return [
         _by_slot(made, period),
         _times(made, period),
+        _volume(made),
         _split(made),
         _decomposition(made),
+        _webhooks(told),
         _failures(made.failed, "Why payouts failed", "failed", "No payout failed."),
         _failures(made.returned, "Why payouts came back", "returned", "Nothing came back in full."),
-        _volume(made),
-        _webhooks(told),
     ]
 
 
