@@ -26,9 +26,7 @@ class EventsForm(forms.Form):
     type = forms.ChoiceField(
         label="Type", required=False, choices=[("", "All"), *((name, name) for name in CATALOGUE)]
     )
-    of = forms.CharField(
-        label="Payout or batch", max_length=64, required=False, help_text="Id or your reference"
-    )
+    of = forms.CharField(label="Payout or batch: id or reference", max_length=64, required=False)
 
 
 @page(read=Right.READ)
@@ -51,7 +49,7 @@ def events(request: HttpRequest) -> HttpResponse:
     rows = [
         [
             shown.link(reverse("portal:event", args=[event.pk]), event.type),
-            console.code(event.object_id),
+            shown.object_link(event.object_id),
             event.sequence,
             console.when(event.created_at),
             CATALOGUE.get(event.type, ""),
@@ -87,7 +85,7 @@ def event(request: HttpRequest, event_id: str) -> HttpResponse:
         "title": found.type,
         "summary": CATALOGUE.get(found.type, ""),
         "facts": [
-            Fact("Of", console.code(found.object_id)),
+            Fact("Of", shown.object_link(found.object_id)),
             Fact("Sequence", found.sequence),
             Fact("At", console.when(found.created_at)),
             Fact("Event id", console.code(found.pk)),

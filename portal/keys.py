@@ -26,8 +26,6 @@ from portal.pages import page, show
 from portal.rights import Right
 from portal.scope import Scope, scoped
 from portal.webhooks.forms import add_faults
-from portal.webhooks.paused import require_active
-from portal.webhooks.shown import link
 
 NETWORKS_MAX = 20
 LONGEST = timedelta(days=3_653)
@@ -127,27 +125,25 @@ def new(request: HttpRequest) -> HttpResponse:
     scope = scoped(request)
     form_id = once.form_id_of(request)
     form = KeyForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST":
-        require_active(scope)
-        if form.is_valid():
-            wanted = form.cleaned_data
-            _require_duties(scope, wanted["scopes"])
-            if not once.take(request, form_id):
-                return _already(request)
-            try:
-                made = services.issue_api_key(
-                    scope.partner_id,
-                    name=wanted["name"],
-                    scopes=wanted["scopes"],
-                    mode=wanted["mode"],
-                    cidrs=wanted["networks"],
-                    expires_at=form.expires_at(),
-                )
-            except ProblemError as error:
-                once.give_back(request, form_id)
-                _add_faults(form, error)
-            else:
-                return _shown_once(request, made, title="Key created")
+    if request.method == "POST" and form.is_valid():
+        wanted = form.cleaned_data
+        _require_duties(scope, wanted["scopes"])
+        if not once.take(request, form_id):
+            return _already(request)
+        try:
+            made = services.issue_api_key(
+                scope.partner_id,
+                name=wanted["name"],
+                scopes=wanted["scopes"],
+                mode=wanted["mode"],
+                cidrs=wanted["networks"],
+                expires_at=form.expires_at(),
+            )
+        except ProblemError as error:
+            once.give_back(request, form_id)
+            _add_faults(form, error)
+        else:
+            return _shown_once(request, made, title="Key created")
     refused = [name for name in NEEDS if not scope.may(NEEDS[name])]
     values = {"title": "New API key", "form": form, "form_id": form_id, "refused": refused}
     return show(request, "portal/keys/new.html", values, status=400 if form.errors else 200)
@@ -161,7 +157,6 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
     form_id = once.form_id_of(request)
     form = RotateForm(request.POST if request.method == "POST" else None)
     if request.method == "POST":
-        require_active(scope)
         _require_duties(scope, key.scopes)
         if form.is_valid():
             if not once.take(request, form_id):
@@ -183,7 +178,7 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
     return show(request, "portal/keys/rotate.html", values, status=400 if form.errors else 200)
 
 
-@page(read=Right.KEYS, change=Right.KEYS)
+@page(read=Right.KEYS, change=Right.KEYS, is_open_while_paused=True)
 def revoke(request: HttpRequest, key_id: str) -> HttpResponse:
     """Ask, then end a key. A paused partner may: a key that leaked must end at any time."""
     scope = scoped(request)
@@ -277,7 +272,8 @@ def _end(key: ApiKey) -> SafeString:
 
 def _actions(key: ApiKey) -> SafeString:
     return format_html(
-        "{} {}",
-        link(reverse("portal:key_rotate", args=[key.pk]), "Rotate"),
-        link(reverse("portal:key_revoke", args=[key.pk]), "Revoke"),
+        '<span class="ap-row"><a class="ap-button ap-small" href="{}">Rotate</a>'
+        ' <a class="ap-button ap-small" href="{}">Revoke</a></span>',
+        reverse("portal:key_rotate", args=[key.pk]),
+        reverse("portal:key_revoke", args=[key.pk]),
     )

@@ -25,8 +25,11 @@ READING = frozenset({"GET", "HEAD"})
 OF_BUSINESS = frozenset({Right.PAYOUTS, Right.WEBHOOKS, Right.KEYS})
 
 
-def page(read: Right | None = None, *, change: Right | None = None) -> Callable[[View], View]:
+def page(
+    read: Right | None = None, *, change: Right | None = None, is_open_while_paused: bool = False
+) -> Callable[[View], View]:
     """Guard a view: `read` is what GET asks for, `change` what POST asks for; None takes it not.
+    A paused partner changes nothing, unless the view says so: a key that leaked can always end.
 
     Who is not signed in is led to the door, who may not is shown 403 and logged. A ProblemError of
     a service becomes a page with its words and status.
@@ -46,7 +49,8 @@ def page(read: Right | None = None, *, change: Right | None = None) -> Callable[
                 words = f"Your role here, {scope.role_name.lower()}, may not do this. Ask an owner."
                 return problem(request, PermissionRefusedError(words))
             is_change = request.method not in READING and right in OF_BUSINESS
-            if is_change and scope.partner.status == Partner.Status.PAUSED:
+            is_closed = scope.partner.status == Partner.Status.PAUSED and not is_open_while_paused
+            if is_change and is_closed:
                 return problem(request, _paused(scope.partner.name))
             try:
                 return view(request, *args, **kwargs)

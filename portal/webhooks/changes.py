@@ -11,7 +11,6 @@ from portal.rights import Right
 from portal.scope import scoped
 from portal.webhooks import endpoints
 from portal.webhooks.forms import EndpointForm, FailedForm, RotationForm, add_faults
-from portal.webhooks.paused import require_active
 from webhooks import resend, rotation, search, selectors, services
 from webhooks.models import Endpoint
 
@@ -33,16 +32,14 @@ def edit(request: HttpRequest, endpoint_id: str) -> HttpResponse:
         "event_types": found.event_types,
     }
     form = EndpointForm(request.POST or None, initial=initial)
-    if request.method == "POST":
-        require_active(scope)
-        if form.is_valid():
-            try:
-                saved = services.update_endpoint(scope.partner_id, found.pk, form.cleaned_data)
-            except ProblemError as error:
-                add_faults(form, error.errors, error.detail)
-            else:
-                messages.success(request, _saved(found, saved))
-                return _to_endpoint(found.pk)
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = services.update_endpoint(scope.partner_id, found.pk, form.cleaned_data)
+        except ProblemError as error:
+            add_faults(form, error.errors, error.detail)
+        else:
+            messages.success(request, _saved(found, saved))
+            return _to_endpoint(found.pk)
     values = {
         "title": "Edit endpoint",
         "endpoint": found,
@@ -67,7 +64,6 @@ def disable(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     scope = scoped(request)
     found = selectors.endpoint_of(scope.partner_id, endpoint_id)
     if request.method == "POST":
-        require_active(scope)
         services.update_endpoint(scope.partner_id, found.pk, {"status": "disabled"})
         messages.success(request, "Disabled: it gets nothing until you enable it.")
         return _to_endpoint(found.pk)
@@ -78,7 +74,6 @@ def disable(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 def enable(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Send to an endpoint again."""
     scope = scoped(request)
-    require_active(scope)
     services.update_endpoint(scope.partner_id, endpoint_id, {"status": "enabled"})
     words = "Enabled. What failed or was canceled meanwhile can be sent again below."
     messages.success(request, words)
@@ -91,7 +86,6 @@ def delete(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     scope = scoped(request)
     found = selectors.endpoint_of(scope.partner_id, endpoint_id)
     if request.method == "POST":
-        require_active(scope)
         services.delete_endpoint(scope.partner_id, found.pk)
         messages.success(request, f"Deleted: {found.url}. Its deliveries can still be read.")
         return HttpResponseRedirect(reverse("portal:webhooks"))
@@ -123,14 +117,12 @@ def rotate(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     found = selectors.endpoint_of(scope.partner_id, endpoint_id)
     form_id = once.form_id_of(request)
     form = RotationForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST":
-        require_active(scope)
-        if form.is_valid():
-            if not once.take(request, form_id):
-                return endpoints.already(request, ROTATED_BEFORE, "portal:webhooks")
-            secret = rotation.rotate_secret(scope.partner_id, found.pk, overlap_s=form.overlap_s())
-            after = selectors.endpoint_of(scope.partner_id, found.pk)
-            return endpoints.secret_page(request, after, secret, is_new=False)
+    if request.method == "POST" and form.is_valid():
+        if not once.take(request, form_id):
+            return endpoints.already(request, ROTATED_BEFORE, "portal:webhooks")
+        secret = rotation.rotate_secret(scope.partner_id, found.pk, overlap_s=form.overlap_s())
+        after = selectors.endpoint_of(scope.partner_id, found.pk)
+        return endpoints.secret_page(request, after, secret, is_new=False)
     values = {
         "title": "Rotate the secret",
         "endpoint": found,
@@ -145,7 +137,6 @@ def rotate(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 def prove(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Ask the endpoint now whether it knows the new secret."""
     scope = scoped(request)
-    require_active(scope)
     rotation.prove_rotation(scope.partner_id, endpoint_id)
     messages.info(request, "A message signed with the new secret alone is on its way.")
     return _to_endpoint(endpoint_id)
@@ -155,7 +146,6 @@ def prove(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 def end_rotation(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Stop signing with the old secret, proof or not."""
     scope = scoped(request)
-    require_active(scope)
     rotation.end_rotation(scope.partner_id, endpoint_id)
     messages.success(request, "Messages carry the new secret's signature alone from now on.")
     return _to_endpoint(endpoint_id)
@@ -165,7 +155,6 @@ def end_rotation(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 def check(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Probe the endpoint with genuine, forged, altered and old messages."""
     scope = scoped(request)
-    require_active(scope)
     services.check_endpoint(scope.partner_id, endpoint_id)
     messages.info(request, "Five messages are on their way; what they find is shown below.")
     return _to_endpoint(endpoint_id)
@@ -175,7 +164,6 @@ def check(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 def send_test(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Send a test event and show what becomes of it."""
     scope = scoped(request)
-    require_active(scope)
     delivery = services.send_test(scope.partner_id, endpoint_id)
     return HttpResponseRedirect(reverse("portal:delivery", args=[delivery.pk]))
 
@@ -192,7 +180,6 @@ def retry_failed(request: HttpRequest, endpoint_id: str) -> HttpResponse:
         return show(request, "portal/webhooks/retry_failed.html", values, status=400)
     since, states = form.instant(), list(resend.FAILED)
     if request.method == "POST":
-        require_active(scope)
         done = resend.retry_failed(scope.partner_id, found.pk, since=since, states=states)
         messages.success(request, _sent_again(done))
         return _to_endpoint(found.pk)

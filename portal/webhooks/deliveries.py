@@ -15,7 +15,6 @@ from portal.rights import Right
 from portal.scope import Scope, scoped
 from portal.webhooks import shown
 from portal.webhooks.forms import STATES, DeliveriesForm
-from portal.webhooks.paused import require_active
 from webhooks import resend, search, selectors, services
 from webhooks.models import Delivery
 
@@ -114,7 +113,7 @@ def _facts(found: Delivery) -> list[Fact]:
     event = shown.link(reverse("portal:event", args=[found.event_id]), found.event_id)
     return [
         Fact("Endpoint", shown.endpoint_link(found.endpoint)),
-        Fact("Tells of", console.code(found.object_id)),
+        Fact("Tells of", shown.object_link(found.object_id)),
         Fact("Sequence", found.sequence),
         Fact("Event", event),
         Fact("Attempts", found.attempt_count),
@@ -128,7 +127,6 @@ def _facts(found: Delivery) -> list[Fact]:
 def retry(request: HttpRequest, delivery_id: str) -> HttpResponse:
     """Send one again, now."""
     scope = scoped(request)
-    require_active(scope)
     resend.retry_delivery(scope.partner_id, delivery_id)
     messages.success(request, "It is due now, with the whole schedule before it.")
     return HttpResponseRedirect(reverse("portal:delivery", args=[delivery_id]))
@@ -138,7 +136,6 @@ def retry(request: HttpRequest, delivery_id: str) -> HttpResponse:
 def adopt(request: HttpRequest, delivery_id: str) -> HttpResponse:
     """Take the address that an answer pointed to, after a check."""
     scope = scoped(request)
-    require_active(scope)
     endpoint = services.adopt_redirect(scope.partner_id, delivery_id)
     words = "The new address is being checked; until it passes, events go to the old one."
     messages.success(request, words)

@@ -13,7 +13,6 @@ from portal.rights import Right
 from portal.scope import Scope, scoped
 from portal.webhooks import shown
 from portal.webhooks.forms import EndpointForm, add_faults
-from portal.webhooks.paused import require_active
 from webhooks import figures, rotation, search, selectors, services
 from webhooks.models import Endpoint, EndpointCheck
 
@@ -62,23 +61,21 @@ def new(request: HttpRequest) -> HttpResponse:
     scope = scoped(request)
     form_id = once.form_id_of(request)
     form = EndpointForm(request.POST or None)
-    if request.method == "POST":
-        require_active(scope)
-        if form.is_valid():
-            if not once.take(request, form_id):
-                return already(request, TAKEN, "portal:webhooks")
-            try:
-                endpoint, secret = services.create_endpoint(
-                    scope.partner_id,
-                    url=form.cleaned_data["url"],
-                    description=form.cleaned_data["description"],
-                    types=form.cleaned_data["event_types"],
-                )
-            except ProblemError as error:
-                once.give_back(request, form_id)
-                add_faults(form, error.errors, error.detail)
-            else:
-                return secret_page(request, endpoint, secret, is_new=True)
+    if request.method == "POST" and form.is_valid():
+        if not once.take(request, form_id):
+            return already(request, TAKEN, "portal:webhooks")
+        try:
+            endpoint, secret = services.create_endpoint(
+                scope.partner_id,
+                url=form.cleaned_data["url"],
+                description=form.cleaned_data["description"],
+                types=form.cleaned_data["event_types"],
+            )
+        except ProblemError as error:
+            once.give_back(request, form_id)
+            add_faults(form, error.errors, error.detail)
+        else:
+            return secret_page(request, endpoint, secret, is_new=True)
     values = {"title": "New endpoint", "form": form, "form_id": form_id, "button": "Create"}
     return show(request, "portal/webhooks/form.html", values, status=400 if form.errors else 200)
 

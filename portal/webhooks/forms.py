@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from atlaspay.core import clock
 from atlaspay.core.errors import FieldError
@@ -67,6 +68,11 @@ class EndpointForm(forms.Form):
         required=False,
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if settings.WEBHOOKS_ALLOW_PRIVATE:
+            self.fields["url"].help_text += " Here also http, and addresses of your own network."
+
     def chosen(self) -> list[tuple[str, str, bool]]:
         """Return each event with what it tells and whether it is chosen."""
         now = self["event_types"].value() or []
@@ -107,9 +113,7 @@ class DeliveriesForm(forms.Form):
 
     endpoint = forms.ChoiceField(label="Endpoint", required=False)
     state = forms.ChoiceField(label="State", choices=_STATE_CHOICES, required=False)
-    of = forms.CharField(
-        label="Payout or batch", max_length=64, required=False, help_text="Id or your reference"
-    )
+    of = forms.CharField(label="Payout or batch: id or reference", max_length=64, required=False)
 
     def __init__(self, *args: Any, endpoints: Iterable[Endpoint], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from atlaspay.core import clock, console
 from atlaspay.core.console import Call, Table
@@ -37,6 +38,9 @@ STATE_WORDS = {
     "canceled": "Canceled",
     "superseded": "Superseded",
 }
+# Kind of a public id -> its page.
+PAGES = {"po": "portal:payout", "bt": "portal:batch", "we": "portal:webhook"}
+URL_SHOWN = 70
 # A page asks again by itself while something is due within this.
 SOON = timedelta(seconds=45)
 HELD_BACK = (
@@ -56,9 +60,17 @@ def link(url: str, text: object) -> SafeString:
 
 def endpoint_link(endpoint: Endpoint) -> SafeString:
     """Return a link to an endpoint's page; a deleted one has none."""
+    text = Truncator(endpoint.url).chars(URL_SHOWN)
     if endpoint.deleted_at is not None:
-        return format_html('{} <span class="ap-dim">(deleted)</span>', endpoint.url)
-    return link(reverse("portal:webhook", args=[endpoint.pk]), endpoint.url)
+        return format_html('{} <span class="ap-dim">(deleted)</span>', text)
+    return link(reverse("portal:webhook", args=[endpoint.pk]), text)
+
+
+def object_link(object_id: str) -> SafeString:
+    """Return what an event tells of, linked to its page."""
+    page = PAGES.get(object_id.partition("_")[0])
+    shown_id = console.code(object_id)
+    return link(reverse(page, args=[object_id]), shown_id) if page else shown_id
 
 
 def delivery_link(delivery: Delivery, text: object) -> SafeString:
@@ -172,10 +184,10 @@ def deliveries_table(
         rows.append(
             [
                 delivery_link(delivery, delivery.event.type),
-                console.code(delivery.object_id),
+                object_link(delivery.object_id),
                 delivery_badge(delivery),
                 delivery.attempt_count,
-                console.text_or_dash(delivery.last_error.replace("_", " ")),
+                console.text_or_dash(_error(delivery.last_error)),
                 console.when(delivery.created_at),
                 console.when(delivery.due_at if delivery.claim_id is None else None),
                 *endpoint,
@@ -202,6 +214,13 @@ def days_table(days: Sequence[DayFigures]) -> Table:
     ]
     headers = ["Day", "Events>", "Delivered>", "Within 30 s>", "Median>", "p99>", "Waiting>"]
     return Table("The last seven days", [*headers, "Given up>"], rows, empty="No events yet.")
+
+
+def _error(code: str) -> str:
+    """Return a failure's code as words: `http_403` is an answer, the others are what they say."""
+    if code.startswith("http_"):
+        return f"answered {code.removeprefix('http_')}"
+    return {"dns": "DNS", "tls": "TLS"}.get(code, code.replace("_", " "))
 
 
 def _share(share: float | None) -> object:

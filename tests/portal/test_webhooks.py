@@ -220,7 +220,7 @@ def test_a_check_on_demand_admits_a_receiver_that_was_mended(market, receiver, d
     part = developer.get(address(made, "live/")).content.decode()
     assert "hx-trigger" not in part
     assert 'id="badge" hx-swap-oob="true"><span class="ap-badge ap-good">Live</span>' in part
-    assert part.count("As it should") == 5
+    assert part.count(">Right<") == 5
     check = EndpointCheck.objects.filter(endpoint=made).latest("id")
     assert check.requested_by.startswith("member:developer.")
 
