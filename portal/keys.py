@@ -131,16 +131,16 @@ def new(request: HttpRequest) -> HttpResponse:
         if not once.take(request, form_id):
             return _already(request)
         try:
-            made = services.issue_api_key(
-                scope.partner_id,
-                name=wanted["name"],
-                scopes=wanted["scopes"],
-                mode=wanted["mode"],
-                cidrs=wanted["networks"],
-                expires_at=form.expires_at(),
-            )
+            with once.in_use(request, form_id):
+                made = services.issue_api_key(
+                    scope.partner_id,
+                    name=wanted["name"],
+                    scopes=wanted["scopes"],
+                    mode=wanted["mode"],
+                    cidrs=wanted["networks"],
+                    expires_at=form.expires_at(),
+                )
         except ProblemError as error:
-            once.give_back(request, form_id)
             _add_faults(form, error)
         else:
             return _shown_once(request, made, title="Key created")
@@ -162,11 +162,8 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
             if not once.take(request, form_id):
                 return _already(request)
             overlap = timedelta(hours=int(form.cleaned_data["overlap"]))
-            try:
+            with once.in_use(request, form_id):
                 made = services.rotate_api_key(key.pk, overlap=overlap)
-            except ProblemError:
-                once.give_back(request, form_id)
-                raise
             return _shown_once(request, made, title="New key", old=scope.get(ApiKey, key.pk))
     values = {
         "title": f"Rotate {key.name}",

@@ -7,6 +7,8 @@ The place is Redis. Without it the browser's own guard (portal.js) is all there 
 import logging
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import redis
 from django.http import HttpRequest
@@ -32,7 +34,7 @@ def form_id_of(request: HttpRequest) -> str:
 
 
 def take(request: HttpRequest, form_id: str) -> bool:
-    """Take a form; say no where it was taken before. Give it back where nothing came of it."""
+    """Take a form; say no where it was taken before."""
     try:
         return bool(client().set(_key(request, form_id), "1", nx=True, ex=_KEPT_S))
     except redis.RedisError as error:
@@ -40,8 +42,19 @@ def take(request: HttpRequest, form_id: str) -> bool:
         return True
 
 
-def give_back(request: HttpRequest, form_id: str) -> None:
-    """Let a refused form be sent again."""
+@contextmanager
+def in_use(request: HttpRequest, form_id: str) -> Iterator[None]:
+    """Give the form back where the block ends by an error: nothing came of it."""
+    is_done = False
+    try:
+        yield
+        is_done = True
+    finally:
+        if not is_done:
+            _give_back(request, form_id)
+
+
+def _give_back(request: HttpRequest, form_id: str) -> None:
     try:
         client().delete(_key(request, form_id))
     except redis.RedisError as error:

@@ -31,7 +31,7 @@ def edit(request: HttpRequest, endpoint_id: str) -> HttpResponse:
         "description": found.description,
         "event_types": found.event_types,
     }
-    form = EndpointForm(request.POST or None, initial=initial)
+    form = EndpointForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             saved = services.update_endpoint(scope.partner_id, found.pk, form.cleaned_data)
@@ -120,7 +120,8 @@ def rotate(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         if not once.take(request, form_id):
             return endpoints.already(request, ROTATED_BEFORE, "portal:webhooks")
-        secret = rotation.rotate_secret(scope.partner_id, found.pk, overlap_s=form.overlap_s())
+        with once.in_use(request, form_id):
+            secret = rotation.rotate_secret(scope.partner_id, found.pk, overlap_s=form.overlap_s())
         after = selectors.endpoint_of(scope.partner_id, found.pk)
         return endpoints.secret_page(request, after, secret, is_new=False)
     values = {

@@ -60,19 +60,19 @@ def new(request: HttpRequest) -> HttpResponse:
     """Create an endpoint; the answer shows its secret, this once."""
     scope = scoped(request)
     form_id = once.form_id_of(request)
-    form = EndpointForm(request.POST or None)
+    form = EndpointForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         if not once.take(request, form_id):
             return already(request, TAKEN, "portal:webhooks")
         try:
-            endpoint, secret = services.create_endpoint(
-                scope.partner_id,
-                url=form.cleaned_data["url"],
-                description=form.cleaned_data["description"],
-                types=form.cleaned_data["event_types"],
-            )
+            with once.in_use(request, form_id):
+                endpoint, secret = services.create_endpoint(
+                    scope.partner_id,
+                    url=form.cleaned_data["url"],
+                    description=form.cleaned_data["description"],
+                    types=form.cleaned_data["event_types"],
+                )
         except ProblemError as error:
-            once.give_back(request, form_id)
             add_faults(form, error.errors, error.detail)
         else:
             return secret_page(request, endpoint, secret, is_new=True)
