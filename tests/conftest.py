@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
-from django.test import Client, TransactionTestCase
+from django.test import Client, TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker
 
 from atlaspay.core.redis import client as redis_client
@@ -26,6 +26,13 @@ def _reset_instead_of_flush() -> Iterator[None]:
     patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: database.reset())
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_passwords() -> Iterator[None]:
+    """A million rounds a password guard nobody here, and cost most of the time of many tests."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,6 +2,7 @@
 evidence can be changed, not even with its guards off.
 """
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -26,7 +27,8 @@ from tests.payouts.factories import fresh, funded_partner, sending
 from tests.webhooks.factories import make_endpoint
 
 pytestmark = pytest.mark.django_db
-ROLE = "atlaspay_app_of_tests"
+# Roles belong to the server, which parallel runs share.
+ROLE = f"atlaspay_app_of_{os.environ.get('PYTEST_XDIST_WORKER', 'tests')}"
 
 
 @pytest.fixture

@@ -182,6 +182,7 @@ def test_a_list_the_live_policy_asks_is_not_switched_off() -> None:
 
 
 def test_a_policy_that_asks_a_list_not_in_use_is_not_published() -> None:
+    staff("rule_author", "a")
     before = live.live_number()
     made = publish(document(asks("name_similarity", "at_least", 80, lists=["gone"])))
     policies.publish(before or 1, staff("rule_publisher"), note="back", expected_live=made.number)
