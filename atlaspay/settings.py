@@ -190,6 +190,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 3_600
 LOGIN_URL = "/console/login/"
 LOGIN_REDIRECT_URL = "/console/"
 # NIST SP 800-63B, AAL2: twelve hours in all, thirty minutes of rest.
@@ -295,6 +296,7 @@ CELERY_TASK_ROUTES = {
     "webhooks.deliver": {"queue": "webhooks"},
     # Mail servers, checks of strangers' endpoints: what may take seconds must not hold up webhooks.
     "webhooks.*": {"queue": "chores"},
+    "portal.*": {"queue": "chores"},
     "*": {"queue": "default"},
 }
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE

@@ -31,9 +31,11 @@ ITEMS: tuple[Item, ...] = (
     Item("Dashboard", "dashboard"),
     Item("Batches", "batches"),
     Item("Payouts", "payouts"),
+    Item("Balance", "balance"),
     Item("Webhooks", "webhooks"),
     Item("Event log", "events"),
     Item("API keys", "keys"),
+    Item("Members", "members", Right.MEMBERS),
 )
 
 

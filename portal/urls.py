@@ -2,8 +2,19 @@
 
 from django.urls import include, path
 
-from portal import account, batch_upload, batches, dashboard, events, home, keys, payouts
-from portal.door import invitation, views
+from portal import (
+    account,
+    balance,
+    batch_upload,
+    batches,
+    dashboard,
+    events,
+    home,
+    keys,
+    member_pages,
+    payouts,
+)
+from portal.door import invitation, reset, views
 
 app_name = "portal"
 
@@ -12,6 +23,8 @@ urlpatterns = [
     path("login/", views.login, name="login"),
     path("login/code/", views.code, name="code"),
     path("logout/", views.logout, name="logout"),
+    path("reset/", reset.ask, name="reset"),
+    path("reset/<str:uid>/<str:reset_token>/", reset.choose, name="reset-password"),
     path("switch/", views.switch, name="switch"),
     path("invitation/<str:token>/", invitation.invitation, name="invitation"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
@@ -29,7 +42,20 @@ urlpatterns = [
     path("payouts/<str:payout_id>/", payouts.payout, name="payout"),
     path("payouts/<str:payout_id>/state/", payouts.payout_state, name="payout-state"),
     path("payouts/<str:payout_id>/cancel/", payouts.cancel, name="payout-cancel"),
+    path("balance/", balance.balance, name="balance"),
+    path("balance/lines.csv", balance.export, name="balance-export"),
+    path("members/", member_pages.listing, name="members"),
+    path("members/<int:membership_id>/role/", member_pages.role, name="member-role"),
+    path("members/<int:membership_id>/remove/", member_pages.remove, name="member-remove"),
+    path(
+        "members/invitations/<int:invitation_id>/withdraw/",
+        member_pages.withdraw,
+        name="invitation-withdraw",
+    ),
     path("account/", account.account, name="account"),
+    path("account/password/", account.password, name="account-password"),
+    path("account/second-factor/", account.enrol, name="account-enrol"),
+    path("account/second-factor/change/", account.factor, name="account-factor"),
     path("webhooks/", include("portal.webhooks.urls")),
     path("keys/", keys.keys, name="keys"),
     path("keys/new/", keys.new, name="key_new"),

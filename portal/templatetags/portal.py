@@ -1,5 +1,6 @@
 """How templates of the portal show money, instants and states: the console's forms, as filters."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django import template
@@ -67,3 +68,9 @@ def waiting_on(value: str | None) -> str:
 def rail(value: str | None) -> str:
     """Return a rail by the name banks use."""
     return words.RAILS.get(value or "", value or "—")
+
+
+@register.filter
+def named(names: Mapping[str, str], key: str) -> str:
+    """Return what a thing is called, or nothing."""
+    return names.get(key, "")

@@ -25,11 +25,13 @@ VALUES: dict[str, Callable[[Market], object]] = {
     "event_id": lambda market: market.delivery.event_id,
     "key_id": lambda market: market.key.id,
     "payout_id": lambda market: market.payout.id,
+    "invitation_id": lambda market: market.invitation.id,
+    "membership_id": lambda market: market.membership.id,
     "upload_id": lambda market: market.upload.id,
     "token": lambda market: market.invitation_link.rstrip("/").rpartition("/")[2],
 }
 # What anybody may open: a form, or a link that was mailed.
-DOOR = {"login", "code", "logout", "invitation"}
+DOOR = {"login", "code", "logout", "invitation", "reset", "reset-password"}
 # Rows that say that somebody came or was refused, and nothing of the business.
 NO_BUSINESS = {"core_accessevent", "django_session"}
 

@@ -1,0 +1,46 @@
+"""Roles given and taken. Locks the partner's memberships, so that an owner is always left."""
+
+from django.db import transaction
+
+from atlaspay.core.errors import ConflictError, InvalidRequestError, NotFoundError
+from portal.models import Membership, Role
+
+LAST = "Somebody has to be owner. Make another member owner first."
+
+
+def change_role(partner_id: str, membership_id: int, role: str) -> Membership:
+    """Give a member another role. Safe to repeat.
+
+    Raises InvalidRequestError, NotFoundError, ConflictError (the last owner).
+    """
+    if role not in Role.values:
+        raise InvalidRequestError(f"{role[:20]!r} is no role; there are {', '.join(Role.values)}.")
+    with transaction.atomic():
+        found = _locked(partner_id, membership_id, is_leaving=role != Role.OWNER)
+        if found.role != role:
+            found.role = role
+            found.save(update_fields=["role"])
+    return found
+
+
+def remove(partner_id: str, membership_id: int) -> Membership:
+    """End a membership; the person's sessions here end with it.
+
+    Raises NotFoundError, ConflictError (the last owner).
+    """
+    with transaction.atomic():
+        found = _locked(partner_id, membership_id, is_leaving=True)
+        found.delete()
+    return found
+
+
+def _locked(partner_id: str, membership_id: int, *, is_leaving: bool) -> Membership:
+    rows = Membership.objects.select_for_update(of=("self",)).select_related("user")
+    all_of_them = {one.pk: one for one in rows.filter(partner_id=partner_id).order_by("id")}
+    found = all_of_them.get(membership_id)
+    if found is None:
+        raise NotFoundError("There is no such member.")
+    owners = [one for one in all_of_them.values() if one.role == Role.OWNER and one.user.is_active]
+    if is_leaving and owners == [found]:
+        raise ConflictError(LAST, code="last_owner")
+    return found

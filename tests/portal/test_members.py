@@ -1,0 +1,324 @@
+"""Members, invitations, passwords and second factors."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from atlaspay.core import clock
+from atlaspay.core.access.models import AccessEvent
+from portal.members import invitations, resets
+from portal.members import members as services
+from portal.models import Invitation, Letter, Membership, Role
+from portal.scope import find_scope
+from portal.sessions import COOKIE
+from portal.tasks import send_letters
+from tests.access.people import Phone, enrolled, shown_codes, shown_secret
+from tests.factories import PartnerFactory
+from tests.portal.conftest import Market
+from tests.portal.people import PASSWORD, is_in, member, sign_in, signed_in
+
+pytestmark = pytest.mark.django_db
+NEW = "an entirely new password"
+MEMBERS = "/portal/members/"
+
+
+def link_in(text: str) -> str:
+    found = re.search(r"https?://[^/\s]+(/portal/\S+)", text)
+    assert found
+    return found[1]
+
+
+def invited_link(owner: Client, email: str, role: str = "operator") -> str:
+    answer = owner.post(MEMBERS, {"email": email, "role": role})
+    assert answer.status_code == 302
+    return link_in(mail.outbox[-1].body)
+
+
+def test_an_invitation_is_mailed_and_opens_once(market: Market, owner: Client) -> None:
+    link = invited_link(owner, "Ben@Acme.example")
+    (letter,) = mail.outbox
+    assert letter.to == ["ben@acme.example"]
+    assert letter.subject == "Join Acme at AtlasPay"
+    token = link.rstrip("/").rpartition("/")[2]
+    kept = Invitation.objects.get(email="ben@acme.example")
+    assert token.encode() not in bytes(kept.token_hash)
+    assert kept.invited_by == "member:owner@acme.example"
+
+    ben = Client()
+    page = ben.get(link).content.decode()
+    assert "operator" in page
+    assert not is_in(ben)
+    short = ben.post(link, {"password": "short", "again": "short"})
+    assert "at least 12 characters" in short.content.decode()
+    assert ben.post(link, {"password": NEW, "again": "another password"}).status_code == 200
+    assert not User.objects.filter(username="ben@acme.example").exists()
+
+    assert ben.post(link, {"password": NEW, "again": NEW}).url == "/portal/"
+    assert is_in(ben)
+    made = Membership.objects.get(user__username="ben@acme.example")
+    assert (made.partner, made.role) == (market.partner, Role.OPERATOR)
+    assert made.history.get().actor == "member:ben@acme.example"
+    assert Client().get(link).status_code == 404
+    assert Client().post(link, {"password": NEW, "again": NEW}).status_code == 404
+    assert is_in_with(NEW)
+
+
+def is_in_with(password: str, email: str = "ben@acme.example") -> bool:
+    client = Client()
+    sign_in(client, email, password)
+    return is_in(client)
+
+
+def test_an_invitation_ends_after_seven_days_when_withdrawn_and_when_made_again(
+    market: Market, owner: Client
+) -> None:
+    late = invited_link(owner, "late@acme.example")
+    with clock.frozen(clock.now() + timedelta(days=7, seconds=1)):
+        assert Client().get(late).status_code == 404
+    again = invited_link(owner, "late@acme.example", "viewer")
+    assert Client().get(late).status_code == 404
+    assert Client().get(again).status_code == 200
+    kept = Invitation.objects.get(email="late@acme.example", revoked_at=None)
+
+    owner.post(f"{MEMBERS}invitations/{kept.pk}/withdraw/")
+
+    assert Client().get(again).status_code == 404
+    assert Client().get("/portal/invitation/nonsense/").status_code == 404
+
+
+def test_who_has_an_account_accepts_by_signing_in(market: Market, other: Market) -> None:
+    link = invited_link(other.client(), market.owner.username, "viewer")
+    client = Client()
+    page = client.get(link).content.decode()
+    assert "This address has an account" in page
+    assert client.post(link, {"password": NEW, "again": NEW}).status_code == 200
+    assert not Membership.objects.filter(user=market.owner, partner=other.partner).exists()
+
+    assert sign_in(client, market.owner.username, next=link).url == link
+    assert client.post(link).url == "/portal/"
+
+    scope = client.get("/portal/account/").context["scope"]
+    assert (scope.partner, scope.role) == (other.partner, Role.VIEWER)
+    assert market.owner.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("email", "words"),
+    [
+        ("owner@acme.example", "is a member already"),
+        ("staff@acme.example", "cannot be invited"),
+        ("nonsense", "Enter a valid email address."),
+        (f"{'x' * 80}@acme.example", "at most 72 characters"),
+    ],
+)
+def test_who_cannot_be_invited_is_said(owner: Client, email: str, words: str) -> None:
+    User.objects.create_user("root", "Staff@acme.example", is_staff=True)
+    before = Invitation.objects.count()
+    answer = owner.post(MEMBERS, {"email": email, "role": "viewer"})
+
+    assert answer.status_code in {409, 422}
+    assert words in answer.content.decode()
+    assert (Invitation.objects.count(), mail.outbox) == (before, [])
+
+
+def test_a_mail_that_cannot_be_sent_leaves_the_link_with_the_owner(owner: Client, settings) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens
+    answer = owner.post(MEMBERS, {"email": "ben@acme.example", "role": "viewer"})
+
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    assert "The mail could not be sent." in text
+    assert Client().get(link_in(text).removesuffix("</code></p></div>")).status_code == 200
+
+
+def test_roles_are_given_and_the_last_owner_stays(market: Market, owner: Client) -> None:
+    ben = member(market.partner, Role.VIEWER, email="ben@acme.example")
+    other_membership = Membership.objects.get(user=ben)
+    mine = market.membership
+    for path in (f"{mine.pk}/role/", f"{mine.pk}/remove/"):
+        answer = owner.post(f"{MEMBERS}{path}", {"role": "viewer"}, follow=True)
+        assert services.LAST in answer.content.decode()
+    mine.refresh_from_db()
+    assert mine.role == Role.OWNER
+
+    owner.post(f"{MEMBERS}{other_membership.pk}/role/", {"role": "owner"})
+    assert find_scope(ben, "").role == Role.OWNER
+    assert other_membership.history.latest().actor == "member:owner@acme.example"
+    owner.post(f"{MEMBERS}{mine.pk}/role/", {"role": "viewer"})
+    assert owner.get(MEMBERS).status_code == 403
+    assert AccessEvent.objects.filter(kind="member_changed").count() == 2
+    assert owner.post(f"{MEMBERS}{mine.pk}/role/", {"role": "owner"}).status_code == 403
+
+
+def test_a_nonsense_role_is_refused(market: Market, owner: Client) -> None:
+    answer = owner.post(f"{MEMBERS}{market.membership.pk}/role/", {"role": "god"}, follow=True)
+    assert "is no role" in answer.content.decode()
+
+
+def test_who_is_removed_is_out_at_once(market: Market, owner: Client) -> None:
+    ben = member(market.partner, Role.OPERATOR, email="ben@acme.example")
+    client = signed_in(ben)
+    assert is_in(client)
+
+    owner.post(f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/")
+
+    assert not is_in(client)
+    assert not is_in_with(PASSWORD)
+
+
+def test_the_command_prints_an_owners_link(market: Market, capsys) -> None:
+    call_command("create_portal_owner", market.partner.id, "first@acme.example")
+    link = link_in(capsys.readouterr().out)
+    assert "owner" in Client().get(link).content.decode()
+    assert mail.outbox == []
+    with pytest.raises(CommandError, match="There is no partner"):
+        call_command("create_portal_owner", "pt_nobody", "first@acme.example")
+    with pytest.raises(CommandError, match="no e-mail address"):
+        call_command("create_portal_owner", market.partner.id, "first")
+
+
+def test_a_forgotten_password_is_chosen_anew_by_a_link_that_works_once(market: Market) -> None:
+    session = signed_in(market.owner)
+    phone, _ = enrolled(market.owner)
+    asked = Client().post("/portal/reset/", {"email": "OWNER@acme.example"})
+    assert "If this address has an account" in asked.content.decode()
+    assert mail.outbox == []
+    send_letters()
+    send_letters()
+    (letter,) = mail.outbox
+    assert letter.to == ["owner@acme.example"]
+    assert "60 minutes" in letter.body
+    link = link_in(letter.body)
+
+    client = Client()
+    assert client.post(link, {"password": "short", "again": "short"}).status_code == 200
+    assert client.post(link, {"password": NEW, "again": NEW}).url == "/portal/login/"
+
+    assert client.get(link).status_code == 404
+    assert not is_in(session)
+    assert not is_in_with(PASSWORD, "owner@acme.example")
+    assert sign_in(client, "owner@acme.example", NEW).url == "/portal/login/code/"
+    client.post("/portal/login/code/", {"code": phone.code()})
+    assert is_in(client)
+
+
+def test_asking_says_the_same_to_everybody_and_is_limited(market: Market) -> None:
+    User.objects.create_user("root@acme.example", "root@acme.example", PASSWORD, is_staff=True)
+    client = Client()
+    answers = set()
+    for email in ("owner@acme.example", "nobody@acme.example", "root@acme.example"):
+        answer = client.post("/portal/reset/", {"email": email})
+        answers.add((answer.status_code, answer.content.decode().partition("<main")[2]))
+    assert len(answers) == 1
+    assert list(Letter.objects.values_list("user__username", flat=True)) == ["owner@acme.example"]
+    for _ in range(4):
+        client.post("/portal/reset/", {"email": "owner@acme.example"})
+    answer = client.post("/portal/reset/", {"email": "owner@acme.example"})
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+    assert Letter.objects.count() == 5
+
+
+def test_a_reset_link_is_too_old_after_an_hour_and_nonsense_opens_nothing(
+    market: Market, monkeypatch
+) -> None:
+    link = link_in(resets.link_of(market.owner))
+    now = resets.TOKENS._now()
+    monkeypatch.setattr(resets.TOKENS, "_now", lambda: now + timedelta(seconds=3_601))
+    assert Client().get(link).status_code == 404
+    for path in ("x/y", "MQ/1-2", "%ff/abc", "OTk5OTk5OTk5OTk5OTk5OTk5/a-b"):
+        assert Client().get(f"/portal/reset/{path}/").status_code == 404
+
+
+def test_a_letter_the_server_refuses_is_due_again_and_given_up_after_an_hour(
+    market: Market, settings
+) -> None:
+    resets.ask(market.owner.username)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9  # nobody listens
+    assert resets.send_letters() == 0
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert resets.send_letters() == 1
+    resets.ask(market.owner.username)
+    with clock.frozen(clock.now() + timedelta(hours=2)):
+        assert resets.send_letters() == 0
+    assert len(mail.outbox) == 1
+
+
+def test_a_password_is_changed_with_the_old_one_and_ends_other_sessions(market: Market) -> None:
+    here, there = signed_in(market.owner), signed_in(market.owner)
+    form = {"old": "wrong wrong wrong", "password": NEW, "again": NEW}
+    assert here.post("/portal/account/password/", form).status_code == 422
+    key = here.cookies[COOKIE].value
+    done = here.post("/portal/account/password/", {**form, "old": PASSWORD}, follow=True)
+
+    assert "Your password is changed." in done.content.decode()
+    assert is_in(here)
+    assert here.cookies[COOKIE].value != key
+    assert not is_in(there)
+    assert is_in_with(NEW, "owner@acme.example")
+
+
+def test_an_open_session_is_no_place_to_guess_the_password(market: Market) -> None:
+    client = signed_in(market.owner)
+    form = {"old": "wrong wrong wrong", "password": NEW, "again": NEW}
+    for _ in range(5):
+        client.post("/portal/account/password/", form)
+    answer = client.post("/portal/account/password/", {**form, "old": PASSWORD})
+
+    assert "Too many failed tries." in answer.content.decode()
+    market.owner.refresh_from_db()
+    assert market.owner.check_password(PASSWORD)
+
+
+def test_a_second_factor_is_set_up_used_and_turned_off(market: Market) -> None:
+    client, elsewhere = signed_in(market.owner), signed_in(market.owner)
+    page = client.get("/portal/account/second-factor/")
+    phone = Phone(shown_secret(page))
+    assert shown_secret(client.get("/portal/account/second-factor/")) == phone.secret
+    wrong = client.post("/portal/account/second-factor/", {"code": phone.wrong()})
+    assert "not the code your app shows" in wrong.content.decode()
+
+    codes = shown_codes(client.post("/portal/account/second-factor/", {"code": phone.code()}))
+
+    assert len(codes) == 10
+    assert is_in(client)
+    assert not is_in(elsewhere)
+    fresh = client.post("/portal/account/second-factor/change/", {"code": codes[0], "do": "codes"})
+    assert len(shown_codes(fresh)) == 10
+    bad = client.post("/portal/account/second-factor/change/", {"code": codes[1], "do": "remove"})
+    assert bad.status_code == 422
+    code = shown_codes(fresh)[0]
+    client.post("/portal/account/second-factor/change/", {"code": code, "do": "remove"})
+    assert is_in(client)
+    assert "Off" in client.get("/portal/account/").content.decode()
+    assert list(AccessEvent.objects.order_by("id").values_list("kind", flat=True)) == [
+        "second_factor_enrolled",
+        "session_ended",
+        "recovery_code_used",
+        "recovery_codes_made",
+        "second_factor_failed",
+        "recovery_code_used",
+        "second_factor_reset",
+    ]
+
+
+def test_the_list_costs_few_queries(market: Market, django_assert_max_num_queries) -> None:
+    for number in range(10):
+        member(market.partner, Role.VIEWER, email=f"v{number}@acme.example")
+        invitations.invite(market.partner.id, email=f"i{number}@acme.example", role="viewer")
+    client = signed_in(market.owner)
+    client.get(MEMBERS)
+    with django_assert_max_num_queries(6):
+        client.get(MEMBERS)
+
+
+def test_a_partner_nobody_belongs_to_takes_an_invitation(db) -> None:
+    made = invitations.invite(PartnerFactory().id, email="a@b.example", role=Role.OWNER)
+    assert made.invitation.role == Role.OWNER
