@@ -123,8 +123,13 @@ def test_an_answer_about_another_transfer_is_not_believed(
     assert "rail.answer_mismatch" in caplog.messages
 
 
-@pytest.mark.parametrize("status", [401, 403])
-@pytest.mark.parametrize("body", [b"", b'{"code":"unauthorized","message":"."}', b"<html>"])
+_OWN_WORDS = b'{"code":"unauthorized","message":"."}'
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(401, b""), (401, _OWN_WORDS), (401, b"<html>"), (403, _OWN_WORDS)],
+)
 def test_refused_credential(
     status: int, body: bytes, rail: Rail, order: Order, bank: MisbehavingBank, send: Send
 ) -> None:
@@ -132,6 +137,14 @@ def test_refused_credential(
     outcome = send(rail, order)
     assert type(outcome) is ConfigError
     assert outcome.http_status == status
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>Request blocked"])
+def test_a_filter_before_the_bank_that_dislikes_one_order_stops_no_rail(
+    body: bytes, rail: Rail, order: Order, bank: MisbehavingBank, send: Send
+) -> None:
+    bank.will(answer(403, body))
+    assert type(send(rail, order)) is Unknown
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,8 @@ def outcome_of_reply(reply: Reply, order: Order) -> Outcome:
         "bank_status": code,
         "detail": _detail(status, problem),
     }
-    if status in {401, 403}:
+    if status == 401 or (status == 403 and problem is not None):
+        # A 403 in another voice: a filter may dislike this one order, no reason to stop all.
         return ConfigError(**kept)
     if status == 429:
         wait_s = retry_after_s(reply.headers)
