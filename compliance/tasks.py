@@ -16,9 +16,12 @@ SLICE_S = 5.0
 # Short: new payouts wait for the same worker meanwhile.
 RESCREEN_SLICE_S = 1.0
 APPROVE_SLICE_S = 1.0
+# Lists that changed are indexed once a process: a list of a million names takes minutes, and a
+# worker that was killed meanwhile would begin again for ever.
+INDEX_LIMIT_S = 1_800
 
 
-@shared_task(name="compliance.screen")
+@shared_task(name="compliance.screen", time_limit=INDEX_LIMIT_S)
 def screen() -> int:
     """Screen what waits, chunk by chunk, for about five seconds; returns how many. Safe in parallel
     and twice."""
@@ -45,7 +48,7 @@ def approve() -> None:
             return
 
 
-@shared_task(name=BACKTEST)
+@shared_task(name=BACKTEST, time_limit=INDEX_LIMIT_S)
 def backtest() -> None:
     """Try past payouts for a second: the worker screens live ones too. While those wait, one batch
     a tick of beat is all."""
@@ -55,7 +58,7 @@ def backtest() -> None:
         nudge(BACKTEST, queue="default")
 
 
-@shared_task(name="compliance.rescreen")
+@shared_task(name="compliance.rescreen", time_limit=INDEX_LIMIT_S)
 def run_rescreen() -> None:
     """Go on with the oldest rescreen. What it holds must not be sent, so it never waits long."""
     if rescreen.run(slice_s=RESCREEN_SLICE_S):

@@ -10,7 +10,7 @@ this moment is read as `screening`, and `rescreen_cases` waits for its lock and 
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -32,6 +32,9 @@ DAYS = 365
 LEASE_S = 60
 PAGE = 5_000
 CHUNK = 200
+# A page ends well inside its lease and its task's limit, whatever its names cost.
+PAGE_S = 5.0
+SLOW_CHUNK = 20
 
 _CLAIM = """
 UPDATE compliance_rescreen SET state = 'running', claim_id = %s,
@@ -48,6 +51,10 @@ _KEEP = """
 UPDATE compliance_rescreen SET cursor = %s, done = done + %s,
     interruptions = 0, progressed_at = clock_timestamp(),
     leased_until = clock_timestamp() + %s * interval '1 second'
+WHERE id = %s AND claim_id = %s
+"""
+_RENEW = """
+UPDATE compliance_rescreen SET leased_until = clock_timestamp() + %s * interval '1 second'
 WHERE id = %s AND claim_id = %s
 """
 _COUNTED = """
@@ -190,26 +197,46 @@ def _page(turn: _Turn) -> bool:
             since = rescreen.created_at - timedelta(days=rescreen.days)
             cursor.execute(_PAST_PAGE, [since, at, _low_id(rescreen), PAGE])
         rows = cursor.fetchall()
-    like = [
-        payout_id for payout_id, name in rows if name is not None and turn.names.resembled_by(name)
-    ]
-    for begin in range(0, len(like), CHUNK):
-        rescreen_cases.act(rescreen.pk, like[begin : begin + CHUNK], turn.names.entry_ids)
     is_end = len(rows) < PAGE
+    like, compared = _resembling(turn.names, rows)
+    is_slow = compared < len(rows)
+    if is_slow:
+        rows, is_end = rows[:compared], False
+    chunk = SLOW_CHUNK if is_slow else CHUNK
+    for begin in range(0, len(like), chunk):
+        rescreen_cases.act(rescreen.pk, like[begin : begin + chunk], turn.names.entry_ids)
+        _hold_on(turn, _RENEW, [LEASE_S])
     if not is_end:
         rescreen.cursor = f"{phase}:{rows[-1][0]}"
     elif phase == "open":
         rescreen.cursor = f"past:{_LAST_ID}"
     is_last = is_end and phase == "past"
     rescreen.done += len(rows)
+    _hold_on(turn, _KEEP, [rescreen.cursor, len(rows), LEASE_S])
+    if like:
+        with connection.cursor() as cursor:
+            cursor.execute(_COUNTED, [rescreen.pk, rescreen.pk])
+    return is_last
+
+
+def _hold_on(turn: _Turn, statement: str, values: list[str | int]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_KEEP, [rescreen.cursor, len(rows), LEASE_S, rescreen.pk, turn.claim_id])
+        cursor.execute(statement, [*values, turn.rescreen.pk, turn.claim_id])
         if cursor.rowcount == 0:
             # Another worker found the lease run out and goes on from the cursor before this page.
             raise _LostLeaseError
-        if like:
-            cursor.execute(_COUNTED, [rescreen.pk, rescreen.pk])
-    return is_last
+
+
+def _resembling(names: NewNames, rows: Sequence[tuple[str, str | None]]) -> tuple[list[str], int]:
+    """Return the payouts whose names resemble a new one, of so many rows as fit into the time."""
+    like: list[str] = []
+    ends = time.monotonic() + PAGE_S
+    for compared, (payout_id, name) in enumerate(rows, 1):
+        if name is not None and names.resembled_by(name):
+            like.append(payout_id)
+        if time.monotonic() >= ends:
+            return like, compared
+    return like, len(rows)
 
 
 def _release(turn: _Turn, *, is_done: bool) -> None:

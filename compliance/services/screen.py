@@ -16,13 +16,15 @@ from django.db import connection
 from atlaspay.core.ids import new_id
 from atlaspay.core.sets import array
 from compliance.rules.facts import Facts
+from compliance.rules.names import Matcher
 from compliance.rules.policy import Assessment, CompiledPolicy, Result, Verdict
 from compliance.rules.worth import urgency
-from compliance.screening import flows, live
+from compliance.screening import asked, flows, live
 from compliance.screening.gather import gather
 from compliance.screening.recipients import remember
 from compliance.screening.snoozes import snoozed_codes
 from compliance.services import shadow
+from payouts.machine import State
 from payouts.models import Payout
 from payouts.services import decisions
 
@@ -59,16 +61,28 @@ SCORE_MAX = 32_767
 def screen_chunk(*, limit: int = CHUNK, classify: Classify | None = None) -> int:
     """Screen up to `limit` waiting payouts in one transaction; return how many.
 
-    Safe to repeat and to run in parallel.
+    Fewer where their names take too long (`screening.asked`). Safe to repeat and to run in
+    parallel.
     """
     flows.keep_up()
-    return decisions.screen_waiting(partial(judge, classify=classify), limit=limit)
+    _index_lists()
+    return decisions.screen_waiting(
+        partial(judge, classify=classify), limit=limit, after_others=asked.slow_partners()
+    )
+
+
+def _index_lists() -> None:
+    """Index changed lists before payouts are locked: many names take minutes."""
+    is_asked_for = Payout.objects.filter(state=State.SCREENING).exists()
+    if is_asked_for and live.live_policy().needs.watchlists:
+        live.lists()
 
 
 def judge(
     payouts: Sequence[Payout], *, classify: Classify | None = None
 ) -> list[decisions.Verdict]:
-    """Assess payouts against the live policy; keep the runs and cases.
+    """Assess payouts against the live policy, those whose names fit into the time; keep the runs
+    and cases.
 
     Call inside a transaction that locks the payouts. Raises UnavailableError without a policy.
     """
@@ -77,8 +91,11 @@ def judge(
     started_ns = time.perf_counter_ns()
     policy = live.live_policy()
     lists = live.lists()
+    matcher: Matcher = lists.matcher
+    if policy.needs.watchlists:
+        payouts, matcher = asked.fitting(payouts, matcher)
     remember(payouts)
-    facts = gather(payouts, policy.needs, lists.matcher)
+    facts = gather(payouts, policy.needs, matcher)
     assessments = assess(policy, facts)
     share_us = (time.perf_counter_ns() - started_ns) // 1_000 // len(payouts)
     run_ids = [new_id("sr") for _ in payouts]
@@ -104,7 +121,7 @@ def judge(
             [run_ids[index] for index in flagged],
             classify,
         )
-    shadow.run(payouts, facts, assessments, run_ids, policy, lists.matcher)
+    shadow.run(payouts, facts, assessments, run_ids, policy, matcher)
     return [
         decisions.Verdict(payout.id, each.is_clear, _summary(policy.number, each))
         for payout, each in zip(payouts, assessments, strict=True)

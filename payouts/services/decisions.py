@@ -100,24 +100,28 @@ def make_ready(payout: Payout, work: Work, *, restart_budget: bool) -> None:
         payout.deadline_at = work.now + budget
 
 
-def screen_waiting(judge: Judge, *, limit: int = 1000) -> int:
+def screen_waiting(judge: Judge, *, limit: int = 1000, after_others: Sequence[str] = ()) -> int:
     """Screen up to `limit` payouts that wait for it, oldest first; return how many.
 
-    Locks them with SKIP LOCKED for the length of the transaction. `judge` returns one verdict a
-    payout, in order, and writes its own rows. Repeating is safe: a payout leaves the state with its
-    verdict.
+    Locks them with SKIP LOCKED for the length of the transaction. `judge` returns a verdict for
+    each, in order, and writes its own rows; what it leaves out goes on waiting. The partners
+    `after_others` get their turn where nobody else waits. Repeating is safe: a payout leaves the
+    state with its verdict.
     """
     with unit.open(reason="screening") as work:
-        payouts = work.claim(
-            Payout.objects.filter(state=State.SCREENING).order_by("due_at", "id")[:limit]
-        )
+        waiting = Payout.objects.filter(state=State.SCREENING).order_by("due_at", "id")
+        payouts = work.claim(waiting.exclude(partner_id__in=after_others)[:limit])
+        if not payouts and after_others:
+            payouts = work.claim(waiting[:limit])
         if not payouts:
             return 0
-        for payout, verdict in zip(payouts, judge(payouts), strict=True):
-            if verdict.payout_id != payout.id:
-                raise ValueError(
-                    f"the verdict for {verdict.payout_id} came in the place of {payout.id}"
-                )
+        verdicts = judge(payouts)
+        left = iter(payouts)
+        for verdict in verdicts:
+            payout = next((one for one in left if one.id == verdict.payout_id), None)
+            if payout is None:
+                wrong = verdict.payout_id
+                raise ValueError(f"the verdict for {wrong} came in the place of another's")
             payout.screened_at = work.now
             if verdict.is_clear:
                 payout.clear()
@@ -127,7 +131,7 @@ def screen_waiting(judge: Judge, *, limit: int = 1000) -> int:
                 payout.hold()
                 payout.due_at = None
                 work.emit("payout.in_review", payout)
-        return len(payouts)
+        return len(verdicts)
 
 
 def hold(payout_ids: Sequence[str], *, record: Record) -> list[Change]:
