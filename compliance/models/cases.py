@@ -56,7 +56,9 @@ class ScreeningRun(models.Model):
     facts = models.JSONField(default=dict)
     findings = models.JSONField(default=list)
     lists = models.CharField(
-        max_length=200, blank=True, help_text="Watchlists and their revisions at that moment."
+        max_length=2000,
+        blank=True,
+        help_text="Watchlists and their revisions at that moment, and the matcher of names.",
     )
     duration_us = models.PositiveIntegerField(
         help_text="This payout's share of the time its chunk took."

@@ -7,6 +7,8 @@ The compiler, the rule builder of the console and the documentation are driven b
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compliance.rules.names.matcher import FLOOR
+
 
 class Kind(StrEnum):
     """What a fact is; decides which operators and values fit."""
@@ -78,7 +80,8 @@ class FactSpec:
     """One fact. `words` names it inside a sentence, with `{window}` where it looks back; `yes` and
     `no` are a flag's two sentences.
 
-    `unit` stands behind its numbers; `most` is the largest number that may be compared with;
+    `unit` stands behind its numbers; `most` is the largest number that may be compared with,
+    `least` the smallest but 0 that is ever reported;
     `values` names the sort of codes it takes (`VALUE_SORTS`).
     """
 
@@ -94,6 +97,7 @@ class FactSpec:
     has_window: bool = False
     has_lists: bool = False
     most: int = 1_000_000_000
+    least: int = 0
 
     @property
     def operators(self) -> tuple[Op, ...]:
@@ -174,7 +178,8 @@ _ALL = (
         unit="%",
         has_lists=True,
         most=100,
-        help="Of the most similar name on the watchlists; 0 where none is similar.",
+        least=FLOOR,
+        help=f"Of the most similar name on the watchlists; 0 where none is {FLOOR} % alike.",
     ),
     FactSpec(
         "partner_age",

@@ -56,9 +56,10 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read(document: object) -> Document:
-    """Return what the document says, with all its problems."""
-    parser, made = Parser(), Document()
+def read(document: object, *, is_new: bool = False) -> Document:
+    """Return what the document says, with all its problems; `is_new` also has those that a policy
+    of before is let live with."""
+    parser, made = Parser(is_new=is_new), Document()
     made.problems = parser.problems
     if not isinstance(document, Mapping):
         parser.wrong("", "A policy is a JSON object.")
@@ -71,10 +72,8 @@ def read(document: object) -> Document:
     parser.lists = made.lists
     _rules(parser, document.get("rules"), made)
     _thresholds(parser, document.get("thresholds"), made)
-    if "four_eyes" in document and isinstance(document["four_eyes"], Mapping):
+    if "four_eyes" in document:
         made.four_eyes = parser.limits(document["four_eyes"], "/four_eyes")
-    elif "four_eyes" in document:
-        parser.wrong("/four_eyes", 'Write amounts by currency with a "default".')
     return made
 
 

@@ -21,8 +21,10 @@ _WATCHLIST = re.compile(r"[A-Za-z0-9_-]{1,20}", re.ASCII)
 class Parser:
     """Parses the trees of one document; `problems` fills up on the way."""
 
-    def __init__(self, lists: Mapping[str, tuple[str, Members]] | None = None) -> None:
-        self.lists = lists or {}
+    def __init__(
+        self, lists: Mapping[str, tuple[str, Members]] | None = None, *, is_new: bool = False
+    ) -> None:
+        self.lists, self._is_new = lists or {}, is_new
         self.problems: list[Problem] = []
         self._nodes = 0
 
@@ -131,6 +133,11 @@ class Parser:
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
             self.wrong(pointer, f"Write a whole number from 0 to {most:,}.")
             return None
+        if self._is_new and not _can_be_told(spec, op, value):
+            least = spec.least - 1 if op in (Op.ABOVE, Op.AT_MOST) else spec.least
+            words = f"Write {least} or more: what is less than {spec.least} {spec.unit} alike is"
+            self.wrong(pointer, f"{words} never reported.")
+            return None
         return value
 
     def limits(self, value: object, pointer: str) -> Limits | None:
@@ -208,6 +215,14 @@ class Parser:
 
 def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _can_be_told(spec: FactSpec, op: Op, value: int) -> bool:
+    """Say whether a comparison means what it says: what is below `least` is reported as 0."""
+    if op in (Op.AT_LEAST, Op.ABOVE):
+        return value + (op is Op.ABOVE) >= spec.least
+    bound = value + (op is Op.AT_MOST)
+    return bound >= spec.least or bound <= (0 if op in (Op.IS, Op.IS_NOT) else 1)
 
 
 def _escaped(key: str) -> str:

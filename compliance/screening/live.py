@@ -11,7 +11,7 @@ from atlaspay.core.errors import UnavailableError
 from compliance.models import Policy, PolicyStep, Watchlist, WatchlistEntry
 from compliance.rules.broken import BrokenPolicy
 from compliance.rules.errors import PolicyError
-from compliance.rules.names import Listed, Matcher, NameMatcher
+from compliance.rules.names import MATCHER_VERSION, Listed, Matcher, NameMatcher
 from compliance.rules.policy import CompiledPolicy
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The watchlists as indexed; `label` names each with its revision."""
+    """The watchlists as indexed; `label` names each with its revision, and the matcher."""
 
     label: str
     matcher: Matcher
@@ -94,12 +94,10 @@ def forget() -> None:
 
 def lists() -> Lists:
     """Return the lists as they are now, indexed again only after one of them changed."""
-    label = ", ".join(
-        f"{code}@{revision}"
-        for code, revision in Watchlist.objects.filter(is_active=True)
-        .order_by("code")
-        .values_list("code", "revision")
+    revisions = (
+        Watchlist.objects.filter(is_active=True).order_by("code").values_list("code", "revision")
     )
+    label = ", ".join([*(f"{code}@{revision}" for code, revision in revisions), MATCHER_VERSION])
     with _lock:
         if label not in _lists:
             entries = (

@@ -8,17 +8,25 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from atlaspay.core.errors import FieldError, InvalidRequestError
+from compliance.rules.document import read
 from compliance.rules.errors import PolicyError
 from compliance.rules.policy import CompiledPolicy
+from compliance.rules.upgrade import upgraded
 
 MAX_BYTES = 262_144
 _TEXT_POINTER = "/document"
 
 
-def compiled(document: Mapping[str, Any], number: int = 0) -> CompiledPolicy:
-    """Return the document compiled. Raises InvalidRequestError with a JSON pointer per problem."""
+def compiled(
+    document: Mapping[str, Any], number: int = 0, *, is_new: bool = False
+) -> CompiledPolicy:
+    """Return the document compiled. Raises InvalidRequestError with a JSON pointer per problem;
+    `is_new` holds it to what is asked of a policy that is written today."""
     try:
-        return CompiledPolicy(number, document)
+        made = CompiledPolicy(number, document)
+        if is_new and (found := read(upgraded(document), is_new=True).problems):
+            raise PolicyError("", found)
+        return made
     except PolicyError as error:
         raise InvalidRequestError(
             "The policy does not compile.",
@@ -30,9 +38,9 @@ def compiled(document: Mapping[str, Any], number: int = 0) -> CompiledPolicy:
 
 
 def problems(document: Mapping[str, Any]) -> list[FieldError]:
-    """Return what keeps a document from compiling; empty where nothing does."""
+    """Return what keeps a document from becoming a policy; empty where nothing does."""
     try:
-        compiled(document)
+        compiled(document, is_new=True)
     except InvalidRequestError as error:
         return error.errors
     return []

@@ -112,7 +112,7 @@ def freeze_draft(draft_id: int, user: User, *, expected_version: int) -> Policy:
         lock_lifecycle()
         draft = _editable(draft_id)
         _check_version(draft, expected_version)
-        documents.compiled(draft.document)
+        documents.compiled(draft.document, is_new=True)
         if not draft.note.strip():
             raise InvalidRequestError(
                 "Say what changed and why.",

@@ -9,10 +9,9 @@ from typing import Any
 
 from django.conf import settings
 
-from atlaspay.core.errors import AtlasError
 from atlaspay.core.money import exponent
 from compliance.models import Decision
-from compliance.rules.amounts import minor_of
+from compliance.screening import live
 from compliance.services.docket import Docket
 
 AMOUNT, OVERRIDE, SANCTIONS = "amount", "override", "sanctions"
@@ -78,19 +77,17 @@ def limit_minor(docket: Docket) -> int:
     """Return the amount in minor units from which an approval needs two officers; the least of the
     policies that flagged the case."""
     limits = [
-        _limit_of(docket.policies[run.policy_id], docket.payout.currency) for run in docket.runs
+        _limit_of(run.policy_id, docket.policies[run.policy_id], docket.payout.currency)
+        for run in docket.runs
     ]
     return min(limits, default=0)
 
 
-def _limit_of(document: Mapping[str, Any], currency: str) -> int:
-    declared = document.get("four_eyes")
-    if declared is None:
+def _limit_of(number: int, document: Mapping[str, Any], currency: str) -> int:
+    if document.get("four_eyes") is None:
         return _limit_of_setting(document, currency)
-    try:
-        return minor_of(str(declared.get(currency, declared.get("default"))), currency)
-    except (AttributeError, AtlasError):
-        return 0
+    # None: the policy does not compile here, or does not know the currency.
+    return live.policy(number).four_eyes_minor(currency) or 0
 
 
 def _limit_of_setting(document: Mapping[str, Any], currency: str) -> int:

@@ -25,6 +25,7 @@ from compliance.models import (
     WatchlistParty,
     WatchlistSwitch,
 )
+from compliance.rules.names import MATCHER_VERSION
 from compliance.screening import live
 from compliance.services.watchlists import Accept, import_list, switch
 from tests.compliance.factories import flagged_payout, staff
@@ -153,7 +154,7 @@ def test_workers_screen_against_the_new_revision() -> None:
     payout = flagged_payout(100, recipient_name="Odette Farnsleigh")
 
     assert payout.state == "in_review"
-    assert payout.screening_runs.get().lists == "own@1, synthetic@1"
+    assert payout.screening_runs.get().lists == f"own@1, synthetic@1, {MATCHER_VERSION}"
 
 
 def test_a_file_with_any_fault_is_refused_whole_and_every_fault_is_told() -> None:

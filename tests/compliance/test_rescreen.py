@@ -15,6 +15,7 @@ from atlaspay.core.errors import (
     StaleFormError,
 )
 from compliance.models import Case, Rescreen, RescreenHit, ScreeningRun
+from compliance.rules.names import MATCHER_VERSION
 from compliance.services import rescreen, rescreen_cases
 from compliance.services.audit import verify
 from compliance.services.rescreen_review import mark_reviewed
@@ -95,7 +96,11 @@ def test_a_queued_payout_is_held_with_a_run_and_a_case() -> None:
         ["watchlist"],
     )
     assert case.due_at - case.opened_at == timedelta(minutes=30)
-    assert (run.verdict, run.lists, run.score) == ("review", "own@1, synthetic@1", 80)
+    assert (run.verdict, run.lists, run.score) == (
+        "review",
+        f"own@1, synthetic@1, {MATCHER_VERSION}",
+        80,
+    )
     assert run.facts["watch_hits"][0]["entry"] == NAME
     hit = RescreenHit.objects.get()
     assert (hit.payout_id, hit.entry.name, hit.outcome) == (payout.id, NAME, "held")
@@ -406,7 +411,10 @@ def test_a_payout_cleared_by_the_old_lists_while_they_change_is_held() -> None:
     assert not one.is_alive()
     assert not other.is_alive()
     runs = ScreeningRun.objects.filter(payout=payout).order_by("id")
-    assert [run.lists for run in runs] == ["synthetic@1", "own@1, synthetic@1"]
+    assert [run.lists for run in runs] == [
+        f"synthetic@1, {MATCHER_VERSION}",
+        f"own@1, synthetic@1, {MATCHER_VERSION}",
+    ]
     assert fresh(payout).state == "in_review"
     assert Case.objects.get(payout=payout).origin == "rescreen"
 

@@ -315,7 +315,7 @@ def test_a_wrong_condition_is_named_with_its_place(when: object, pointer: str, p
         (document(rule(GOOD, **{"class": "fun"})), "/rules/0/class", "sanctions"),
         (document(rule(GOOD, note="")), "/rules/0/note", "called 'note'"),
         (document(rule(GOOD), extra=1), "/extra", "called 'extra'"),
-        (document(rule(GOOD), four_eyes="25000"), "/four_eyes", '"default"'),
+        (document(rule(GOOD), four_eyes=25_000), "/four_eyes", '"default"'),
         (document(rule(GOOD), lists={"x": 1}), "/lists/x", "title"),
         (
             document(rule(GOOD), lists={"x": {"title": "X", "of": "names", "values": ["a"]}}),

@@ -16,6 +16,7 @@ from compliance.models import (
     WatchlistEntry,
     WatchlistParty,
 )
+from compliance.rules.names import MATCHER_VERSION
 from compliance.screening import live
 from compliance.screening.replay import replay
 from compliance.services.screen import screen_chunk
@@ -44,7 +45,7 @@ def test_a_clear_payout_goes_on_with_a_slim_run() -> None:
     assert (payout.state, payout.stage) == ("queued", "ready")
     assert (run.payout_id, run.verdict, run.policy_id, run.score) == (payout.id, "clear", 2, 0)
     assert (run.facts, run.findings) == ({"is_first_to_account": True}, [])
-    assert run.lists == "synthetic@1"
+    assert run.lists == f"synthetic@1, {MATCHER_VERSION}"
     assert Case.objects.count() == 0
     assert payout.history.latest("history_id").history_change_reason == "screening"
 
@@ -195,7 +196,7 @@ def test_a_changed_list_is_indexed_anew() -> None:
     payout = flagged_payout(recipient_name="Odette Farnsleigh")
 
     assert payout.state == "in_review"
-    assert ScreeningRun.objects.get().lists == "synthetic@2"
+    assert ScreeningRun.objects.get().lists == f"synthetic@2, {MATCHER_VERSION}"
 
 
 def test_the_policy_published_last_is_the_live_one() -> None:
