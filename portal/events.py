@@ -13,6 +13,7 @@ from portal.rights import Right
 from portal.scope import Scope, scoped
 from portal.webhooks import shown
 from portal.webhooks.deliveries import objects_named, older_link
+from portal.webhooks.forms import tells
 from webhooks import search
 from webhooks.event_types import CATALOGUE
 from webhooks.models import Event
@@ -26,7 +27,12 @@ class EventsForm(forms.Form):
     type = forms.ChoiceField(
         label="Type", required=False, choices=[("", "All"), *((name, name) for name in CATALOGUE)]
     )
-    of = forms.CharField(label="Payout or batch: id or reference", max_length=64, required=False)
+    of = forms.CharField(
+        label="Payout or batch",
+        max_length=64,
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "Id or reference"}),
+    )
 
 
 @page(read=Right.READ)
@@ -52,7 +58,7 @@ def events(request: HttpRequest) -> HttpResponse:
             shown.object_link(event.object_id),
             event.sequence,
             console.when(event.created_at),
-            CATALOGUE.get(event.type, ""),
+            tells(event.type),
         ]
         for event in found
     ]
@@ -83,7 +89,7 @@ def event(request: HttpRequest, event_id: str) -> HttpResponse:
     went = search.deliveries_of_event(scope.partner_id, found.pk)
     values = {
         "title": found.type,
-        "summary": CATALOGUE.get(found.type, ""),
+        "summary": tells(found.type),
         "facts": [
             Fact("Of", shown.object_link(found.object_id)),
             Fact("Sequence", found.sequence),

@@ -76,7 +76,7 @@ class EndpointForm(forms.Form):
     def chosen(self) -> list[tuple[str, str, bool]]:
         """Return each event with what it tells and whether it is chosen."""
         now = self["event_types"].value() or []
-        return [(name, CATALOGUE[name], name in now) for name in SUBSCRIBABLE]
+        return [(name, tells(name), name in now) for name in SUBSCRIBABLE]
 
 
 class RotationForm(forms.Form):
@@ -113,12 +113,22 @@ class DeliveriesForm(forms.Form):
 
     endpoint = forms.ChoiceField(label="Endpoint", required=False)
     state = forms.ChoiceField(label="State", choices=_STATE_CHOICES, required=False)
-    of = forms.CharField(label="Payout or batch: id or reference", max_length=64, required=False)
+    of = forms.CharField(
+        label="Payout or batch",
+        max_length=64,
+        required=False,
+        widget=forms.TextInput(attrs={"placeholder": "Id or reference"}),
+    )
 
     def __init__(self, *args: Any, endpoints: Iterable[Endpoint], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["endpoint"]
         field.choices = [("", "All"), *((one.pk, one.url) for one in endpoints)]  # type: ignore[attr-defined]
+
+
+def tells(type_name: str) -> str:
+    """Return what an event tells, without the marks of the API's documentation."""
+    return CATALOGUE.get(type_name, "").replace("`", "")
 
 
 def add_faults(form: forms.Form, errors: Iterable[FieldError], otherwise: str) -> None:

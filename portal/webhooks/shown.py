@@ -171,7 +171,8 @@ def _check_words(check: EndpointCheck) -> str:
         return "It begins in a moment."
     if check.claim_id is not None:
         return "The messages are on their way."
-    return f"Tried {check.attempt_count} times; again {console.distance(check.due_at)}."
+    times = "once" if check.attempt_count == 1 else f"{check.attempt_count} times"
+    return f"Tried {times}; again {console.distance(check.due_at)}."
 
 
 def deliveries_table(
