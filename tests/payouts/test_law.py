@@ -8,7 +8,9 @@ from atlaspay.celery import app
 from atlaspay.core import context
 from payouts import pipeline
 from payouts.machine import FINAL_STATES, LEGAL_MOVES, State
-from payouts.models import FIXED_COLUMNS, Payout
+from payouts.models import FIXED_COLUMNS, BankCallback, Payout
+from payouts.rails import base
+from payouts.services import callbacks, settlement
 from tests.payouts.factories import (
     clear_all,
     fresh,
@@ -16,6 +18,7 @@ from tests.payouts.factories import (
     held_payout,
     make_payouts,
     queued_payout,
+    sending,
 )
 
 pytestmark = pytest.mark.django_db
@@ -165,3 +168,40 @@ def test_each_beat_entry_names_a_task_that_exists_and_its_queue():
 def test_final_states_have_no_way_out_but_a_return():
     out = {a for a, _ in LEGAL_MOVES} & {str(s) for s in FINAL_STATES}
     assert out == {"settled"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("bank_key", "'another'"),
+        ("end_to_end_id", "'another'"),
+        ("number", "7"),
+        ("rail", "'rtp'"),
+        ("payload_hash", "'x'"),
+        ("sends", "0"),
+        ("state", "'rejected'"),
+    ],
+)
+def test_what_we_told_a_bank_never_changes(column, value):
+    sent = sending(queued_payout())
+    answer = settlement.Answer(sent.payout.id, sent.attempt.id, base.Settled())
+    settlement.apply([answer], reason="test")
+    refused(f"UPDATE payouts_attempt SET {column} = {value}")
+
+
+def test_what_a_bank_told_us_never_changes_once_it_was_read():
+    callbacks.store("sandbox", {}, b"{}")
+    for change in ("body_sealed = 'x'", "headers = '{\"a\": 1}'", "received_at = now()"):
+        refused(f"UPDATE payouts_bankcallback SET {change}")
+    callbacks.process()
+    assert BankCallback.objects.get().state == "refused"
+    refused("UPDATE payouts_bankcallback SET state = 'stored'")
+
+
+def refused(statement):
+    with (
+        pytest.raises(DatabaseError, match="never changes"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
