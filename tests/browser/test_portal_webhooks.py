@@ -74,6 +74,7 @@ def test_from_the_first_secret_to_live_events(open_page, live_server, market, re
     expect(page.get_by_text("Accepted a message signed with another key with 200.")).to_be_visible()
     receiver.handlers["/hook"] = verifying(secret)
     page.get_by_role("button", name="Check it now").click()
+    expect(page.get_by_text("Five messages are on their way")).to_be_visible()
     run_checks()
     expect(page.locator("#badge")).to_have_text("Live")
     expect(page.locator(".ap-why .ap-good")).to_have_count(5)
@@ -141,6 +142,7 @@ def test_a_secret_rotates_by_proof(open_page, live_server, market, receiver):
     expect(page.get_by_role("heading", name="The secret rotates")).to_be_visible()
     receiver.handlers["/hook"] = verifying(made.secret, secret)
     page.get_by_role("button", name="Ask for the proof now").click()
+    expect(page.get_by_text("is on its way")).to_be_visible()
     run_checks()
     expect(page.get_by_role("heading", name="The secret rotates")).to_have_count(0)
 
@@ -180,6 +182,7 @@ def test_no_page_breaks_a_rule(scheme, open_page, live_server, market, receiver)
     page = enter(open_page, market.owner, live_server.url, scheme=scheme)
     page.goto(f"/portal/webhooks/{refused.pk}/")
     page.get_by_role("button", name="Check it now").click()
+    expect(page.get_by_text("Five messages are on their way")).to_be_visible()
     run_checks()
     expect(page.get_by_text("Not passed")).to_be_visible()
     found = []
