@@ -3,7 +3,9 @@ named.
 """
 
 import pytest
-from django.db import connection
+from django.apps import apps
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
 
 from compliance.services.audit import law
 from compliance.services.audit.report import Check
@@ -131,3 +133,80 @@ def test_a_session_that_plays_replica_is_told_so(monkeypatch: pytest.MonkeyPatch
     assert (
         check.fault == "session_replication_role is replica: triggers do not fire in this session"
     )
+
+
+# What may be changed and deleted, and why that loses no evidence.
+NO_EVIDENCE = {
+    "core_secondfactor": "a secret that is replaced; enrolling and resetting are in the access log",
+    "core_recoverycode": "used once, then gone; its use is in the access log",
+    "core_failurecount": "counts of failures, for throttling",
+    "partners_idempotencyrecord": "answers kept for a day",
+    "webhooks_endpointhealth": "figures of now",
+    "webhooks_endpointcheck": "figures of now",
+    "webhooks_deliveryrollup": "sums that can be counted anew",
+    "webhooks_deliveryrollupmark": "how far they were counted",
+    "webhooks_deliverytime": "sums that can be counted anew",
+    "webhooks_signingkey": "rotated; public keys of before are published until they expire",
+    "webhooks_mailmessage": "letters that go once",
+    "payouts_payoutrollup": "sums that can be counted anew",
+    "payouts_payoutrollupmark": "how far they were counted",
+    "payouts_payouttime": "sums that can be counted anew",
+    "payouts_batchupload": "chunks on their way in",
+    "payouts_railstate": "how a rail is now; its history is guarded",
+    "payouts_bankstream": "how far a bank's feed was read",
+    "compliance_savedfilter": "a person's own views",
+    "compliance_recipientseen": "facts that can be gathered anew",
+    "compliance_partnerflow": "sums that can be counted anew",
+    "compliance_flowmark": "how far they were counted",
+    "compliance_shadowrun": "what a policy that moves nothing would have said",
+    "compliance_shadowtally": "how often it did",
+    "portal_membership": "who has access now; its history is guarded",
+    "portal_invitation": "letters that go once",
+    "portal_upload": "files on their way in",
+    "portal_letter": "letters that go once",
+}
+DELETE, TRUNCATE, UPDATE = 8, 32, 16
+
+
+def test_no_table_is_forgotten() -> None:
+    """A new table is evidence, which nobody deletes, or stands above with the reason why not."""
+    refused: dict[str, int] = {}
+    for (table, _), guard in law.of_migrations().triggers.items():
+        is_refusal = guard.kind & (DELETE | TRUNCATE)
+        refused[table] = refused.get(table, 0) | (guard.kind if is_refusal else 0)
+    tables = {
+        model._meta.db_table
+        for room in law.ROOMS
+        for model in apps.get_app_config(room).get_models()
+        if model._meta.managed
+    }
+    kept = {table for table in tables if refused.get(table, 0) & DELETE}
+
+    assert {table for table in kept if not refused[table] & TRUNCATE} == set()
+    assert tables - kept == set(NO_EVIDENCE)
+    histories = {table for table in tables if "_historical" in table}
+    assert {table for table in histories if not refused[table] & UPDATE} == set()
+    assert {
+        *("compliance_watchlistchange", "compliance_watchlistswitch", "compliance_watchlistentry"),
+        *("compliance_watchlistparty", "compliance_watchlistimport", "compliance_rescreen"),
+    } <= kept
+
+
+def test_the_rooms_are_all_of_ours() -> None:
+    first = settings.INSTALLED_APPS.index("atlaspay.core")
+
+    assert {name.rpartition(".")[2] for name in settings.INSTALLED_APPS[first:]} == set(law.ROOMS)
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("UPDATE {} SET history_date = now()", "partners_historicalpartner"),
+        ("DELETE FROM {}", "portal_historicalmembership"),
+        ("DELETE FROM {}", "compliance_rescreen"),
+        ("TRUNCATE {} CASCADE", "webhooks_historicalendpoint"),
+    ],
+)
+def test_a_history_is_never_changed(statement: str, table: str) -> None:
+    with pytest.raises(DatabaseError, match="kept as evidence"), transaction.atomic():
+        run(statement.format(table))

@@ -16,7 +16,7 @@ from django.db.models import Model
 from compliance.services.audit.probes import rows
 from compliance.services.audit.report import Check
 
-ROOMS = ("core", "partners", "ledger", "webhooks", "payouts", "compliance")
+ROOMS = ("core", "partners", "ledger", "webhooks", "payouts", "compliance", "portal")
 _STATEMENT = re.compile(
     r"""CREATE\s+(?:CONSTRAINT\s+)?TRIGGER\s+(?P<trigger>\w+)\s+(?P<timing>BEFORE|AFTER)\s+
             (?P<events>[\w\s,]+?)\s+ON\s+(?P<table>\w+)\b(?P<rest>.*?)
