@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from payouts.rails import failures
+
 STATUS: Final = {
     "queued": "Queued",
     "in_review": "In review",
@@ -36,9 +38,9 @@ ACTORS: Final = {
 }
 WAITING_ON: Final = {
     "platform": "AtlasPay",
-    "reviewer": "A reviewer",
-    "bank": "The bank",
-    "partner": "You",
+    "reviewer": "a reviewer",
+    "bank": "the bank",
+    "partner": "you",
 }
 ROLES_OF_MONEY: Final = {
     "available": "Available",
@@ -52,4 +54,16 @@ KINDS: Final = {
     "payouts.settled": "Paid",
     "payouts.returned": "Came back",
     "partners.funded": "Paid in",
+}
+# What to do about a failure: the API says it by a code.
+ACTIONS: Final = {
+    failures.FIX_BANK_DETAILS: "Correct the account and pay again in a new batch.",
+    failures.ASK_RECIPIENT: "Ask the recipient for another account.",
+    failures.CHANGE_RAIL: "Pay to another account of the recipient, or outside the instant rails.",
+    failures.LATER: "Pay again later, in a new batch.",
+    failures.CHANGE_RAIL_OR_SPLIT: "Pay over another rail, or in several payouts.",
+    failures.FIX_REQUEST: "Correct the payout and send it in a new batch.",
+    failures.FIX_NAME: "Correct the recipient's name and pay again in a new batch.",
+    failures.SUPPORT: "Write to AtlasPay.",
+    failures.NOTHING: "",
 }

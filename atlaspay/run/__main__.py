@@ -128,6 +128,9 @@ def _print_addresses(running: Session, console: Console) -> None:
     console.print(f"Console        {base}/console/")
     for login in found.get("logins", []):
         console.print(f"  {login['role']:<12} {login['username']} / {login['password']}")
+    console.print(f"Portal         {base}/portal/")
+    for login in found.get("members", []):
+        console.print(f"  {login['role']:<12} {login['username']} / {login['password']}")
     console.print(f"Sandbox bank   http://127.0.0.1:{running.ports.bank}/_sim/audit")
     console.print(f"Webhooks seen  http://127.0.0.1:{running.ports.receiver}/events")
     console.print(f"Logs           {running.children.directory}")

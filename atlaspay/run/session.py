@@ -191,22 +191,10 @@ def _environment(home: Path, chosen: ports.Ports, *, is_demo: bool) -> dict[str,
 def _seed(session_: Session) -> dict[str, Any]:
     """Make the demo's partner, key, endpoint and logins once; secrets are kept for the next run."""
     file = _credentials_file(session_.home)
-    done = subprocess.run(  # noqa: S603 - our own command
-        [
-            *(sys.executable, "manage.py", "seed_demo", "--json"),
-            *("--webhook-url", f"http://127.0.0.1:{session_.ports.receiver}/webhooks"),
-        ],
-        cwd=ROOT,
-        env=dict(session_.children.environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        last = (done.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
-        raise RunError(f"seed_demo failed: {last}")
-    found = {name: value for name, value in json.loads(lines[-1]).items() if value}
+    url = f"http://127.0.0.1:{session_.ports.receiver}/webhooks"
+    made = _answer_of(session_, "seed_demo", "--webhook-url", url)
+    made["members"] = _answer_of(session_, "seed_portal_demo", made["partner_id"])
+    found = {name: value for name, value in made.items() if value}
     with contextlib.suppress(FileNotFoundError, ValueError):
         found = {**json.loads(file.read_text(encoding="utf-8")), **found}
     for name in ("api_key", "webhook_secret"):
@@ -218,6 +206,23 @@ def _seed(session_: Session) -> dict[str, Any]:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         json.dump(found, out)
     return found
+
+
+def _answer_of(session_: Session, *command: str) -> Any:
+    """Run a command of manage.py and return the JSON it prints. Raises RunError."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "manage.py", *command, "--json"],
+        cwd=ROOT,
+        env=dict(session_.children.environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        last = (done.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
+        raise RunError(f"{command[0]} failed: {last}")
+    return json.loads(lines[-1])
 
 
 def _credentials_file(home: Path) -> Path:

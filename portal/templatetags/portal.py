@@ -61,7 +61,7 @@ def actor(value: str) -> str:
 @register.filter
 def waiting_on(value: str | None) -> str:
     """Return whom a payout waits for, in words."""
-    return words.WAITING_ON.get(value or "", "Nobody: it has ended.")
+    return words.WAITING_ON.get(value or "", "nobody")
 
 
 @register.filter
@@ -74,3 +74,9 @@ def rail(value: str | None) -> str:
 def named(names: Mapping[str, str], key: str) -> str:
     """Return what a thing is called, or nothing."""
     return names.get(key, "")
+
+
+@register.filter
+def action(code: str) -> str:
+    """Return what to do about a failure, in words."""
+    return words.ACTIONS.get(code, "")
