@@ -1,6 +1,6 @@
 """Reads of payouts, always of one partner's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from atlaspay.core.errors import NotFoundError
 from atlaspay.core.ids import encode
-from payouts.models import Payout, Return
+from payouts.models import Attempt, Payout, Return
 from payouts.rails import failures
 from payouts.representation import instant
 from payouts.selectors.pages import LIMIT_DEFAULT, Page, page_of, read_cursor
@@ -40,6 +40,17 @@ class PayoutFilter:
             "from": str(self.submitted_from or ""),
             "until": str(self.submitted_until or ""),
         }
+
+
+def with_the_bank(payouts: Iterable[Payout]) -> frozenset[str]:
+    """Return the ids of those, not on their way here, of which the bank said later that it has
+    them: their money may have moved. No query where none was ever sent.
+    """
+    sent = [payout.id for payout in payouts if payout.attempt_count]
+    if not sent:
+        return frozenset()
+    found = Attempt.objects.filter(payout__in=sent, state=Attempt.State.UNKNOWN)
+    return frozenset(found.values_list("payout_id", flat=True))
 
 
 def payout_of(partner_id: str, payout_id: str) -> Payout:

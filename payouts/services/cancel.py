@@ -7,7 +7,7 @@ from payouts import postings
 from payouts.models import Batch, Payout
 from payouts.rails.failures import CANCELED_BY_PARTNER, explain
 from payouts.selectors.batches import batch_of
-from payouts.selectors.payouts import payout_of
+from payouts.selectors.payouts import payout_of, with_the_bank
 from payouts.services import unit
 from payouts.services.intake_deferred import cancel_stored
 from payouts.services.unit import Work
@@ -40,7 +40,7 @@ def cancel_payout(partner_id: str, payout_id: str) -> Payout:
         (payout,) = work.lock([found.id])
         if payout.state == "canceled":
             return payout
-        if payout.state not in CANCELABLE_STATES:
+        if payout.state not in CANCELABLE_STATES or with_the_bank([payout]):
             words = step(payout.state, payout.stage)
             raise ConflictError(
                 f"The payout is {words.status}; only what was not sent can be canceled.",
@@ -68,8 +68,10 @@ def cancel_batch(partner_id: str, batch_id: str) -> Canceled:
             return Canceled(batch_of(partner_id, batch_id))
         ids = Payout.objects.filter(batch_id=batch.id).values_list("id", flat=True)
         result = Canceled(batch_of(partner_id, batch_id))
-        for payout in work.lock(ids):
-            if payout.state in CANCELABLE_STATES:
+        payouts = work.lock(ids)
+        kept = with_the_bank(payouts)
+        for payout in payouts:
+            if payout.state in CANCELABLE_STATES and payout.id not in kept:
                 _cancel(work, payout)
             done = payout.state == "canceled"
             (result.canceled if done else result.not_canceled).append(payout)

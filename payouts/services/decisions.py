@@ -16,6 +16,7 @@ from atlaspay.core.errors import ConflictError, NotFoundError, StaleFormError
 from payouts import postings
 from payouts.machine import Stage, State
 from payouts.models import Payout
+from payouts.selectors.payouts import with_the_bank
 from payouts.services import unit
 from payouts.services.unit import Work
 
@@ -243,6 +244,12 @@ def _ruled(work: Work, payout: Payout, ruling: Ruling) -> Change:
         make_ready(payout, work, restart_budget=True)
         work.emit("payout.queued", payout)
     else:
+        if with_the_bank([payout]):
+            raise ConflictError(
+                f"The bank says that it has {payout.id} after all: let it go, and the bank is asked"
+                " what became of it; nothing is sent twice.",
+                extra={"payout_id": payout.id},
+            )
         payout.reject()
         payout.due_at = None
         payout.failure_code = REJECTED

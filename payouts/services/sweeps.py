@@ -15,6 +15,7 @@ from payouts.models import Batch, Payout
 from payouts.rails import failures
 from payouts.representation import batch_summary
 from payouts.selectors import counters_of
+from payouts.selectors.payouts import with_the_bank
 from payouts.services import unit
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ def expire_queued(*, limit: int = CHUNK) -> int:
     oldest = timedelta(seconds=settings.ATLASPAY_QUEUE_EXPIRY_S)
     with unit.open(reason="queue limit reached") as work:
         late = Payout.objects.filter(state=State.QUEUED, deadline_at__lt=work.now - oldest)
-        payouts = work.claim(late.order_by("deadline_at", "id")[:limit])
+        found = work.claim(late.order_by("deadline_at", "id")[:limit])
+        kept = with_the_bank(found)
+        payouts = [payout for payout in found if payout.id not in kept]
         for payout in payouts:
             payout.expire()
             payout.due_at = None

@@ -2,15 +2,25 @@
 money.
 """
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from atlaspay.core.errors import ConflictError
 from payouts.machine import Stage
-from payouts.models import Attempt, BankCallback, Return
+from payouts.models import Attempt, BankCallback, Payout, Return
 from payouts.rails import base
-from payouts.services import callbacks, decisions, dispatch, inquiry, operator
+from payouts.services import (
+    callbacks,
+    cancel,
+    decisions,
+    dispatch,
+    inquiry,
+    operator,
+    sweeps,
+)
 from tests.payouts.factories import (
     age_attempt,
     fresh,
@@ -111,6 +121,24 @@ def test_what_is_unknown_for_good_is_not_sent_again(sent, monkeypatch):
     inquiry.resend([(fresh(sent.payout), attempt)])
     assert Attempt.objects.get(id=sent.attempt.id).sends == 1
     assert fresh(sent.payout).stage == Stage.INQUIRY
+
+
+def test_what_the_bank_has_after_all_is_neither_canceled_refused_nor_expired(sent, partner):
+    answer(sent, RETRY)
+    decisions.hold([sent.payout.id], record=lambda changes: None)
+    answer(sent, base.Settled(bank_reference="tr_1"))
+    before = books(partner)
+    with pytest.raises(ConflictError):
+        cancel.cancel_payout(partner.id, sent.payout.id)
+    with pytest.raises(ConflictError):
+        cancel.cancel_batch(partner.id, sent.payout.batch_id)
+    with pytest.raises(ConflictError, match="after all"):
+        decisions.reject([sent.payout.id], partner_message="No.", record=lambda changes: None)
+    assert (fresh(sent.payout).state, books(partner)) == ("in_review", before)
+    decisions.approve([sent.payout.id], record=lambda changes: None)
+    Payout.objects.filter(id=sent.payout.id).update(deadline_at=timezone.now() - timedelta(days=3))
+    assert sweeps.expire_queued() == 0
+    assert (fresh(sent.payout).state, books(partner)) == ("queued", before)
 
 
 @pytest.mark.parametrize("first", [RETRY, base.Unavailable()])
