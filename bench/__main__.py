@@ -1,7 +1,7 @@
 """`python -m bench [PART ...]`: measure the platform on this machine; JSON as the last line.
 
 Without a part: throughput with its two comparisons, screening, burst, paced and memory, in under
-five minutes; with `--full` also fairness, stability, growth and console.
+five minutes; with `--full` also fairness, stability, growth, console and dashboard.
 """
 
 import argparse
@@ -13,12 +13,12 @@ from typing import Any
 
 from atlaspay.embedded import EmbeddedError
 from bench import fill, meter, report
-from bench.parts import arrivals, console, fairness, growth, screening, throughput
+from bench.parts import arrivals, console, dashboard, fairness, growth, screening, throughput
 from bench.processes import BenchError
 from bench.stack import Stack, platform
 
 QUICK = ("throughput", "limit", "baseline", "screening", "burst", "paced")
-LONG = ("fairness", "stability", "growth", "console")
+LONG = ("fairness", "stability", "growth", "console", "dashboard")
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -81,6 +81,8 @@ def _measure(stack: Stack, options: argparse.Namespace, found: dict[str, Any]) -
         growth.ensure_stored(stack, options.stored)
         fill.flagged(stack, options.flagged)
         found["console"] = console.measure(stack, payouts=options.stored, flagged=options.flagged)
+    if "dashboard" in parts:
+        found["dashboard"] = dashboard.measure(stack, payouts=options.stored)
     found["memory"] = meter.memory(stack.usage())
 
 
@@ -98,7 +100,9 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--posts", type=int, default=200, help="POSTs of a burst")
     parser.add_argument("--batches-per-s", type=float, default=8.0, help="of paced arrival")
     parser.add_argument("--seconds", type=float, default=30.0, help="of paced arrival")
-    parser.add_argument("--stored", type=int, default=1_000_000, help="payouts of growth, console")
+    parser.add_argument(
+        "--stored", type=int, default=1_000_000, help="of growth, console, dashboard"
+    )
     parser.add_argument("--flagged", type=int, default=20_000, help="cases of console")
     parser.add_argument("--logs", type=Path, help="directory that keeps what the processes wrote")
     options = parser.parse_args(words)

@@ -2,6 +2,7 @@
 deliveries and attempts. Written past the triggers: measured is what reads it, not what wrote it.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -30,7 +31,7 @@ SELECT id, 'bt_year', partner_id, n, 'year-' || n, amount_minor, currency, 'Year
     at + screening + review + queue, at + screening + review + queue + bank, at, state, 'done'
 FROM (
     SELECT n, 'po_' || lpad(n::text, 26, '0') AS id, 'pt_year' || n %% %(partners)s AS partner_id,
-        %(until)s::timestamptz - random() * interval '364 days' AS at,
+        %(until)s::timestamptz - random() * %(span)s::interval AS at,
         (100 + random() * 50000)::bigint AS amount_minor,
         (ARRAY['EUR', 'USD', 'GBP'])[1 + n %% 3] AS currency,
         (ARRAY['sepa_inst', 'rtp', 'fps'])[1 + n %% 3] AS rail,
@@ -84,19 +85,29 @@ FROM generate_series(0, %(partners)s - 1) n ON CONFLICT DO NOTHING
 """
 
 
-def fill(connection: psycopg.Connection[Any], payouts: int, *, until: Any) -> None:
-    """Store a year of payouts that ends at `until`. The role must own the tables."""
+def fill(
+    connection: psycopg.Connection[Any],
+    payouts: int,
+    *,
+    until: datetime,
+    span: timedelta = timedelta(days=364),
+    first: int = 0,
+) -> None:
+    """Store payouts submitted in the `span` before `until`, numbered from `first` on. The role
+    must own the tables.
+    """
     connection.autocommit = True
     connection.execute("SET statement_timeout = 0")
     for table in TABLES:
         connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     connection.execute(_PARTNERS, {"partners": PARTNERS})
-    for low in range(0, payouts, CHUNK):
+    for low in range(first, first + payouts, CHUNK):
         values = {
             "partners": PARTNERS,
             "until": until,
             "low": low,
-            "high": min(low + CHUNK, payouts) - 1,
+            "high": min(low + CHUNK, first + payouts) - 1,
+            "span": span,
         }
         for statement in (_PAYOUTS, _HISTORY, _DELIVERIES, _ATTEMPTS):
             connection.execute(statement, values)

@@ -24,11 +24,11 @@ ROLL_UP_TASK = "webhooks.roll_up"
 _NAMES = ("attempts", "tried", "first_delivered", "delivered", "prompt")
 # A delivered one that was retried by hand is delivered a second time and counts once.
 FACTS = """
-SELECT d.partner_id, d.event_at, a.number = 1 AS is_first,
-       a.outcome = 'delivered' AND NOT EXISTS (
+SELECT d.partner_id, date_trunc('hour', d.event_at, 'UTC') AS hour_at, a.number = 1 AS is_first,
+       a.outcome = 'delivered' AND (a.number = 1 OR NOT EXISTS (
            SELECT FROM webhooks_deliveryattempt e WHERE e.delivery_id = a.delivery_id
-           AND e.number < a.number AND e.outcome = 'delivered') AS is_delivered,
-       greatest(0, round(extract(epoch FROM
+           AND e.number < a.number AND e.outcome = 'delivered')) AS is_delivered,
+       greatest(0, round(date_part('epoch',
            coalesce(a.started_at + a.duration_ms * interval '1 ms', a.created_at) - d.event_at)
            * 1000))::bigint AS latency_ms
 FROM webhooks_deliveryattempt a JOIN webhooks_delivery d ON d.id = a.delivery_id
@@ -36,30 +36,35 @@ WHERE a.id > %(after)s AND a.id <= %(until)s AND d.object_id <> d.endpoint_id
   AND d.event_at >= %(edge)s
 """
 _ROLL = f"""
-WITH placed AS MATERIALIZED (
-    SELECT f.*, w.scope, g.grain, g.start_at FROM ({FACTS}) f
+WITH fine AS MATERIALIZED (
+    SELECT partner_id, hour_at,
+           CASE WHEN is_delivered THEN width_bucket(latency_ms, {SQL_BOUNDS}) END AS bucket,
+           count(*) AS attempts, count(*) FILTER (WHERE is_first) AS tried,
+           count(*) FILTER (WHERE is_first AND is_delivered) AS first_delivered,
+           count(*) FILTER (WHERE is_delivered) AS delivered,
+           count(*) FILTER (WHERE is_delivered AND latency_ms <= {PROMISED_S * 1000}) AS prompt
+    FROM ({FACTS}) f GROUP BY 1, 2, 3
+), placed AS MATERIALIZED (
+    SELECT f.*, w.scope, g.grain, g.start_at FROM fine f
     CROSS JOIN LATERAL (VALUES (f.partner_id), ('')) AS w(scope)
     CROSS JOIN LATERAL (
-        VALUES ('h', date_trunc('hour', f.event_at, 'UTC')),
-               ('d', date_trunc('day', f.event_at, 'UTC'))
+        VALUES ('h', f.hour_at), ('d', date_trunc('day', f.hour_at, 'UTC'))
     ) AS g(grain, start_at)
 ), sums AS (
     INSERT INTO webhooks_deliveryrollup AS r
         (generation, scope, grain, start_at, {", ".join(_NAMES)})
-    SELECT %(generation)s, scope, grain, start_at, count(*), count(*) FILTER (WHERE is_first),
-           count(*) FILTER (WHERE is_first AND is_delivered), count(*) FILTER (WHERE is_delivered),
-           count(*) FILTER (WHERE is_delivered AND latency_ms <= {PROMISED_S * 1000})
+    SELECT %(generation)s, scope, grain, start_at, {", ".join(f"sum({n})" for n in _NAMES)}
     FROM placed GROUP BY scope, grain, start_at
     ON CONFLICT (generation, scope, grain, start_at) DO UPDATE
     SET {", ".join(f"{name} = r.{name} + excluded.{name}" for name in _NAMES)}
 ), times AS (
     INSERT INTO webhooks_deliverytime AS r (generation, scope, grain, start_at, bucket, deliveries)
-    SELECT %(generation)s, scope, grain, start_at, width_bucket(latency_ms, {SQL_BOUNDS}), count(*)
-    FROM placed WHERE is_delivered GROUP BY scope, grain, start_at, 5
+    SELECT %(generation)s, scope, grain, start_at, bucket, sum(delivered)
+    FROM placed WHERE bucket IS NOT NULL GROUP BY scope, grain, start_at, bucket
     ON CONFLICT (generation, scope, grain, start_at, bucket) DO UPDATE
     SET deliveries = r.deliveries + excluded.deliveries
 )
-SELECT count(*) AS n FROM placed WHERE scope = '' AND grain = 'h'
+SELECT coalesce(sum(attempts), 0) AS n FROM fine
 """  # noqa: S608 - names of this file
 
 _CARRY_OVER = tuple(

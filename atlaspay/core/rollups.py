@@ -187,8 +187,9 @@ def _pending(source: Source, generation: int) -> _Horizon | None:
 
 
 def _horizon(source: Source, wait_s: float) -> _Horizon | None:
-    # In this order, each with a snapshot of its own: who drew a number up to `last_value` has an id
-    # below the last statement's xmax, or had none a moment ago and holds the table's lock.
+    # In this order, each a statement by itself: who drew a number up to `last_value` and still runs
+    # has a transaction id by then, which is below our own. (A snapshot's xmax would not do: it is
+    # one above the last that *ended*.)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT clock_timestamp(),"
@@ -201,7 +202,7 @@ def _horizon(source: Source, wait_s: float) -> _Horizon | None:
         if time.monotonic() > ends:
             return None
         time.sleep(_POLL_S)
-    return _Horizon(to, _one("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"), at)
+    return _Horizon(to, _one("SELECT pg_current_xact_id()::text::bigint"), at)
 
 
 _DRAWS_WITHOUT_ID = """
@@ -222,10 +223,11 @@ def _is_past(horizon: _Horizon) -> bool:
     """
     return bool(
         _one(
-            "SELECT NOT EXISTS (SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS x(xid)"
-            " WHERE xid::text::bigint < %s"
-            " AND xid IS DISTINCT FROM pg_current_xact_id_if_assigned())",
-            [horizon.xid],
+            "SELECT pg_current_xact_id()::text::bigint < %s"
+            " OR pg_snapshot_xmax(pg_current_snapshot())::text::bigint >= %s"
+            " AND NOT EXISTS (SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS x(xid)"
+            " WHERE xid::text::bigint < %s AND xid <> pg_current_xact_id())",
+            [horizon.xid] * 3,
         )
     )
 

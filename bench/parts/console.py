@@ -37,7 +37,7 @@ SELECT p.id, p.reference, a.end_to_end_id FROM payouts_payout p TABLESAMPLE SYST
 
 def measure(stack: Stack, *, payouts: int, flagged: int, times: int = TIMES) -> dict[str, Any]:
     """Return p50 and p95 per page; raises BenchError for a page that is refused."""
-    http = _signed_in(stack)
+    http = signed_in(stack)
     with stack.connect() as connection:
         cases = connection.execute(_OPEN, [times]).fetchall()
         searched = connection.execute(_SEARCHED, [times]).fetchall()
@@ -45,21 +45,21 @@ def measure(stack: Stack, *, payouts: int, flagged: int, times: int = TIMES) -> 
     case_url = f"{base}/compliance/case"
     found_url = f"{base}/payouts/payout/"
     steps: dict[str, list[Callable[[], float]]] = {
-        "home": [lambda: _get(http, f"{base}/")] * times,
-        "queue": [lambda: _get(http, f"{case_url}/")] * times,
+        "home": [lambda: get(http, f"{base}/")] * times,
+        "queue": [lambda: get(http, f"{case_url}/")] * times,
         **{
-            f"queue_{name}": [lambda query=query: _get(http, f"{case_url}/?{query}")] * times
+            f"queue_{name}": [lambda query=query: get(http, f"{case_url}/?{query}")] * times
             for name, query in _VIEWS.items()
         },
-        "case_page": [lambda one=one: _get(http, f"{case_url}/{one[0]}/change/") for one in cases],
+        "case_page": [lambda one=one: get(http, f"{case_url}/{one[0]}/change/") for one in cases],
         "presence": [lambda one=one: _present(http, case_url, one[0]) for one in cases],
         "bulk_preview_50": [lambda: _preview(http, case_url)] * (times // 5),
         "decision": [lambda one=one: _decide(http, case_url, one[0]) for one in cases],
-        "search_by_id": [lambda one=one: _get(http, found_url, one[0]) for one in searched],
-        "search_by_reference": [lambda one=one: _get(http, found_url, one[1]) for one in searched],
-        "search_by_bank_id": [lambda one=one: _get(http, found_url, one[2]) for one in searched],
+        "search_by_id": [lambda one=one: get(http, found_url, one[0]) for one in searched],
+        "search_by_reference": [lambda one=one: get(http, found_url, one[1]) for one in searched],
+        "search_by_bank_id": [lambda one=one: get(http, found_url, one[2]) for one in searched],
         "payout_page": [
-            lambda one=one: _get(http, f"{found_url}{one[0]}/change/") for one in searched
+            lambda one=one: get(http, f"{found_url}{one[0]}/change/") for one in searched
         ],
     }
     report: dict[str, Any] = {
@@ -75,7 +75,8 @@ def measure(stack: Stack, *, payouts: int, flagged: int, times: int = TIMES) -> 
     return report
 
 
-def _signed_in(stack: Stack) -> requests.Session:
+def signed_in(stack: Stack) -> requests.Session:
+    """Return an officer's browser."""
     words = [sys.executable, "-m", "bench.officer"]
     made = json.loads(stack.processes.run("officer", words).strip().splitlines()[-1])
     http = requests.Session()
@@ -84,7 +85,8 @@ def _signed_in(stack: Stack) -> requests.Session:
     return http
 
 
-def _get(http: requests.Session, url: str, term: str = "") -> float:
+def get(http: requests.Session, url: str, term: str = "") -> float:
+    """Return the seconds a page took; raises BenchError for one that is refused."""
     started = time.perf_counter()
     answer = http.get(url, params={"q": term} if term else None, allow_redirects=False, timeout=60)
     took_s = time.perf_counter() - started

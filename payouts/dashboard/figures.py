@@ -120,17 +120,24 @@ def figures(scope: str, period: Period, *, is_public: bool) -> Figures:
     """Return a period's figures. `is_public`: in the partner's words, refusals that must not be
     named hidden among the others. Two queries.
     """
-    stretch = read.Stretch(period.since_at, period.until_at, period.grain, scope, period.currency)
+    stretch = read.Stretch(
+        period.since_at,
+        period.until_at,
+        period.grain,
+        scope,
+        period.currency,
+        weekly=period.slot_words == "week",
+    )
     slots = {at: Slot(at) for at in period.slots()}
     made = Figures(slots=list(slots.values()))
     reasons: dict[str, Counter[str]] = {State.FAILED: Counter(), State.RETURNED: Counter()}
     for row in read.sums(stretch):
         _add(made, row)
-        _place(slots[period.slot_of(row.start_at)], row)
+        _place(slots[row.start_at], row)
         if row.state in reasons:
             code = failures.explain(row.failure_code).code if is_public else row.failure_code
             reasons[row.state][code] += row.payouts
-    _time(made, slots, period, read.times(stretch))
+    _time(made, slots, read.times(stretch))
     made.failed = _reasons(reasons[State.FAILED])
     made.returned = _reasons(reasons[State.RETURNED])
     return made
@@ -161,13 +168,11 @@ def _place(slot: Slot, row: read.Sum) -> None:
         slot.other += row.payouts
 
 
-def _time(
-    made: Figures, slots: dict[datetime, Slot], period: Period, rows: Sequence[read.Time]
-) -> None:
+def _time(made: Figures, slots: dict[datetime, Slot], rows: Sequence[read.Time]) -> None:
     by_slot: dict[datetime, Counter[int]] = defaultdict(Counter)
     for row in rows:
         made.times[row.bucket] += row.payouts
-        by_slot[period.slot_of(row.start_at)][row.bucket] += row.payouts
+        by_slot[row.start_at][row.bucket] += row.payouts
     for at, counts in by_slot.items():
         slots[at].p50_ms = percentile_ms(counts, 0.5)
         slots[at].p95_ms = percentile_ms(counts, 0.95)

@@ -37,7 +37,8 @@ WITH touched AS MATERIALIZED (
     ) o
     WHERE NOT t.is_new
 ), facts AS MATERIALIZED (
-    SELECT s.sign, p.partner_id, p.currency, s.rail, s.state, p.submitted_at,
+    SELECT s.sign, p.partner_id, p.currency, s.rail, s.state,
+           date_trunc('hour', p.submitted_at, 'UTC') AS hour_at,
            CASE WHEN s.state IN ('failed', 'canceled', 'returned') THEN s.failure_code ELSE '' END
                AS failure_code,
            p.amount_minor, s.returned_minor, t.is_timed,
@@ -51,20 +52,12 @@ WITH touched AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT s.state IN ('settled', 'returned') AND s.final_at IS NOT NULL AS is_timed
     ) t
-), placed AS MATERIALIZED (
-    SELECT f.*, w.scope, g.grain, g.start_at
-    FROM facts f
-    CROSS JOIN LATERAL (VALUES (f.partner_id), ('')) AS w(scope)
-    CROSS JOIN LATERAL (
-        VALUES ('h', date_trunc('hour', f.submitted_at, 'UTC')),
-               ('d', date_trunc('day', f.submitted_at, 'UTC'))
-    ) AS g(grain, start_at)
 )"""
 
 
 def _ms(start: str, end: str) -> str:
     """Return SQL of the milliseconds between two instants, 0 where either is missing."""
-    return f"coalesce(greatest(0, round(extract(epoch FROM {end} - {start}) * 1000)), 0)::bigint"
+    return f"coalesce(greatest(0, round(date_part('epoch', {end} - {start}) * 1000)), 0)::bigint"
 
 
 # The stopwatches of `payouts.representation.timings_public`; waiting for `execute_at` is no part.
@@ -88,13 +81,25 @@ _SUMS = {
 _KEY = "scope, grain, start_at, currency, rail, state, failure_code"
 _TIME_KEY = "scope, grain, start_at, currency, rail, bucket"
 _NAMES = ", ".join(_SUMS)
-_MADE = ", ".join(f"coalesce({made}, 0)::bigint AS {name}" for name, made in _SUMS.items())
+_FINE = ", ".join(f"coalesce({made}, 0)::bigint AS {name}" for name, made in _SUMS.items())
+_COARSE = ", ".join(f"sum({name})::bigint AS {name}" for name in _SUMS)
 
-_ROLL = f"""{FACTS}, sums AS (
+# Summed once as finely as anything is kept, then put where it counts: what is few is copied.
+_ROLL = f"""{FACTS}, fine AS MATERIALIZED (
+    SELECT partner_id, hour_at, currency, rail, state, failure_code,
+           width_bucket(settle_ms, {SQL_BOUNDS}) AS bucket, {_FINE}
+    FROM facts GROUP BY 1, 2, 3, 4, 5, 6, 7
+), placed AS MATERIALIZED (
+    SELECT f.*, w.scope, g.grain, g.start_at
+    FROM fine f
+    CROSS JOIN LATERAL (VALUES (f.partner_id), ('')) AS w(scope)
+    CROSS JOIN LATERAL (
+        VALUES ('h', f.hour_at), ('d', date_trunc('day', f.hour_at, 'UTC'))
+    ) AS g(grain, start_at)
+), sums AS (
     INSERT INTO payouts_payoutrollup AS r (generation, {_KEY}, {_NAMES})
     SELECT %(generation)s, d.* FROM (
-        SELECT {_KEY}, {_MADE}
-        FROM placed GROUP BY {_KEY}
+        SELECT {_KEY}, {_COARSE} FROM placed GROUP BY {_KEY}
     ) d
     WHERE ({_NAMES}) <> ({", ".join("0" for _ in _SUMS)})
     ON CONFLICT (generation, {_KEY}) DO UPDATE
@@ -102,9 +107,8 @@ _ROLL = f"""{FACTS}, sums AS (
 ), times AS (
     INSERT INTO payouts_payouttime AS r (generation, {_TIME_KEY}, payouts)
     SELECT %(generation)s, d.* FROM (
-        SELECT scope, grain, start_at, currency, rail,
-               width_bucket(settle_ms, {SQL_BOUNDS}) AS bucket, sum(sign)::bigint AS payouts
-        FROM placed WHERE is_timed GROUP BY {_TIME_KEY}
+        SELECT {_TIME_KEY}, sum(payouts)::bigint AS payouts
+        FROM placed WHERE bucket IS NOT NULL GROUP BY {_TIME_KEY}
     ) d
     WHERE d.payouts <> 0
     ON CONFLICT (generation, {_TIME_KEY}) DO UPDATE SET payouts = r.payouts + excluded.payouts

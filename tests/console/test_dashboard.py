@@ -192,3 +192,14 @@ def test_who_may_not_see_payouts_sees_no_figures():
     for url in (URL, f"{URL}part/", f"{URL}csv/"):
         assert nobody.get(url).status_code == 403
         assert nobody.post(url).status_code in (403, 405)
+
+
+def test_a_year_is_shown_by_weeks_from_mondays_on(officer):
+    partner = funded_partner()
+    for day in ("2026-03-01", "2026-03-02", "2026-03-08", "2026-03-09"):  # Sunday, Monday …
+        make_payouts(partner, [100], submitted_at=datetime.fromisoformat(f"{day}T12:00:00Z"))
+    count()
+    text = text_of(officer, "since=2026-02-25&until=2026-08-01")
+    assert "Payouts by week" in text
+    for label, payouts in (("25 Feb", 1), ("02 Mar", 2), ("09 Mar", 1)):
+        assert f'<td>{label}</td><td class="ap-num">{payouts}</td>' in text

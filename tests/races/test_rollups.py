@@ -75,8 +75,7 @@ def test_a_transaction_that_commits_after_later_ones_were_seen_is_counted():
 
     with Elsewhere(change_late) as writer:
         make_payouts(quick, [5_000])  # draws higher numbers and commits first
-        held = rollups.run(roll.SOURCE, wait_s=0.1)
-        assert held.is_caught_up is False
+        assert rollups.run(roll.SOURCE, wait_s=0.1).is_caught_up is False
         mark = PayoutRollupMark.objects.get()
         assert mark.pending_to is not None
         before = mark.read_to
@@ -92,6 +91,39 @@ def test_a_transaction_that_commits_after_later_ones_were_seen_is_counted():
     assert counted() == 3
     truth.agree()
     assert PayoutRollupMark.objects.get().pending_to is None
+
+
+def test_the_last_transaction_to_begin_is_waited_for_though_none_ended_after_it():
+    (early,) = make_payouts(funded_partner(), [1_000])
+    assert roll.roll_up().is_caught_up
+
+    def change(hold) -> None:
+        with unit.open(reason="slow") as work:
+            (payout,) = work.lock([early.id])
+            payout.clear()
+            work.change(payout)
+            work.flush()
+            work.changed.clear()
+            hold()
+
+    with Elsewhere(change) as writer:
+        held = rollups.run(roll.SOURCE, wait_s=0.1)
+        assert (held.is_caught_up, held.counted) == (False, 0)
+        writer.finish()
+    assert roll.roll_up().is_caught_up
+    truth.agree()
+
+
+def test_a_horizon_of_another_cluster_holds_nothing_up():
+    make_payouts(funded_partner(), [1_000])
+    roll.roll_up()
+    mark = PayoutRollupMark.objects.get()
+    PayoutRollupMark.objects.update(
+        pending_to=mark.read_to, pending_xid=2**50, pending_at=mark.as_of
+    )  # as a dump that is restored elsewhere has it
+    make_payouts(funded_partner(), [2_000])
+    assert roll.roll_up().is_caught_up
+    assert counted() == 2
 
 
 def test_a_transaction_that_rolls_back_leaves_a_gap_that_holds_nothing_up():
