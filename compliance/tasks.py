@@ -48,7 +48,7 @@ def approve() -> None:
             return
 
 
-@shared_task(name=BACKTEST, time_limit=INDEX_LIMIT_S)
+@shared_task(name=BACKTEST)
 def backtest() -> None:
     """Try past payouts for a second: the worker screens live ones too. While those wait, one batch
     a tick of beat is all."""
