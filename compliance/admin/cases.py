@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
+from atlaspay.core.access.log import ViewsLogged
 from atlaspay.core.errors import InvalidRequestError, NotFoundError, PermissionRefusedError
 from compliance.admin.bulk import BulkActions
 from compliance.admin.case_actions import staff
@@ -21,8 +22,8 @@ from compliance.services import saved_filters
 
 
 @admin.register(Case)
-class CaseAdmin(BulkActions, ReviewerViews):
-    """Cases: the list is the officers' queue, and so a page of its own."""
+class CaseAdmin(ViewsLogged, BulkActions, ReviewerViews):
+    """Cases: the list is the officers' queue, a page of its own; opening a case is logged."""
 
     page_template = "admin/compliance/case/page.html"
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from atlaspay.core import console
+from atlaspay.core.access.log import ViewsLogged
 from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact, Table
 from compliance.admin.words import RESULT_TONES, code_words, titles_in
@@ -17,7 +18,7 @@ VERDICT_TONES = {"clear": "good", "review": "warn", "block": "bad"}
 
 
 @admin.register(ScreeningRun)
-class ScreeningRunAdmin(ReadOnlyAdmin):
+class ScreeningRunAdmin(ViewsLogged, ReadOnlyAdmin):
     """Every run, newest first."""
 
     list_display = ["reference", "recipient", "outcome", "score", "policy", "ran"]

@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from atlaspay.core.models import AccessEvent
 from compliance.models import Case, Decision
 from compliance.services.decide import seen_mark
 from payouts.models import Payout
@@ -72,6 +73,18 @@ def test_the_case_page_has_the_evidence_and_both_forms(anna: User) -> None:
     assert before.id in text
     assert "cannot be called back" in text
     assert 'value="reject"' in text
+
+
+def test_opening_a_case_is_logged_and_the_queue_is_not(anna: User) -> None:
+    case, client = open_case(), signed_in(anna)
+
+    client.get(reverse(QUEUE))
+    client.get(page(case))
+    client.get(page(case).replace(case.pk, "cs_none"))
+    Client().get(page(case))
+
+    seen = AccessEvent.objects.values_list("kind", "username", "object_type", "object_id")
+    assert list(seen) == [("viewed", "anna", "compliance.case", case.pk)]
 
 
 def test_who_may_not_decide_sees_no_form() -> None:
