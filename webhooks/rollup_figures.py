@@ -1,7 +1,7 @@
 """Reading the sums of deliveries, and whether sending them is late."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from webhooks import sql
@@ -20,6 +20,13 @@ FROM webhooks_deliveryrollup WHERE {_WHERE}
 _TIMES = f"""
 SELECT bucket, sum(deliveries)::bigint AS count FROM webhooks_deliverytime WHERE {_WHERE}
 GROUP BY bucket
+"""  # noqa: S608 - names of this file
+_SUMS_BY_DAY = f"""
+SELECT start_at, attempts, tried, first_delivered, delivered, prompt
+FROM webhooks_deliveryrollup WHERE {_WHERE} ORDER BY start_at
+"""  # noqa: S608 - names of this file
+_TIMES_BY_DAY = f"""
+SELECT start_at, bucket, deliveries FROM webhooks_deliverytime WHERE {_WHERE}
 """  # noqa: S608 - names of this file
 # A failing endpoint's own backlog is not the platform's; one index probe an endpoint.
 _LATE = """
@@ -56,6 +63,19 @@ def deliveries(scope: str, since_at: datetime, until_at: datetime) -> Deliveries
     values: dict[str, Any] = {"scope": scope, "since_at": since_at, "until_at": until_at}
     times = {row["bucket"]: row["count"] for row in sql.fetch(_TIMES, values)}
     return Deliveries(**sql.fetch(_SUMS, values)[0], times=times)
+
+
+def by_day(scope: str, since_at: datetime, until_at: datetime) -> dict[date, Deliveries]:
+    """Return the sums of each day (UTC) that had deliveries, oldest first; as `deliveries`."""
+    values: dict[str, Any] = {"scope": scope, "since_at": since_at, "until_at": until_at}
+    times: dict[datetime, dict[int, int]] = {}
+    for row in sql.fetch(_TIMES_BY_DAY, values):
+        times.setdefault(row["start_at"], {})[row["bucket"]] = row["deliveries"]
+    found = {}
+    for row in sql.fetch(_SUMS_BY_DAY, values):
+        start_at = row.pop("start_at")
+        found[start_at.astimezone(UTC).date()] = Deliveries(**row, times=times.get(start_at, {}))
+    return found
 
 
 def as_of() -> datetime | None:

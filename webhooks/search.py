@@ -6,7 +6,7 @@ For pages that people read; programs follow the feed (`selectors.feed`).
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from webhooks import sql
 from webhooks.models import Delivery, Endpoint, Event
@@ -82,6 +82,13 @@ def deliveries_of_event(partner_id: str, event_id: str) -> list[Delivery]:
 def waiting_count(endpoint: Endpoint) -> int:
     """Return how many deliveries wait for an endpoint now."""
     return Delivery.objects.filter(endpoint=endpoint, state=Delivery.State.PENDING).count()
+
+
+def waiting_by_endpoint(partner_id: str) -> dict[str, int]:
+    """Return how many deliveries wait for each endpoint; those with none are absent."""
+    ids = Endpoint.objects.filter(partner_id=partner_id, deleted_at=None).values("pk")
+    found = Delivery.objects.filter(endpoint__in=ids, state=Delivery.State.PENDING)
+    return dict(found.order_by().values_list("endpoint").annotate(count=Count("pk")))
 
 
 def changes_of(endpoint: Endpoint, *, limit: int) -> list[Any]:

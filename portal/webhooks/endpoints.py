@@ -1,10 +1,12 @@
 """Endpoints: the list, a new one with its secret shown once, and the page of one."""
 
+from datetime import UTC, datetime, time, timedelta
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from atlaspay.core import console
+from atlaspay.core import clock, console
 from atlaspay.core.console import Fact, Table
 from atlaspay.core.errors import ProblemError
 from portal import once
@@ -13,10 +15,11 @@ from portal.rights import Right
 from portal.scope import Scope, scoped
 from portal.webhooks import shown
 from portal.webhooks.forms import EndpointForm, add_faults
-from webhooks import figures, rotation, search, selectors, services
+from webhooks import figures, rollup_figures, rotation, search, selectors, services
 from webhooks.models import Endpoint, EndpointCheck
 
 ROWS_SHOWN = 10
+DAYS_SHOWN = 7
 CHANGES_SHOWN = 20
 TAKEN = (
     "This form was sent before, and what it made is in this list. Its secret was shown then, once;"
@@ -28,10 +31,12 @@ TAKEN = (
 def endpoints(request: HttpRequest) -> HttpResponse:
     """List the partner's endpoints, and how deliveries went."""
     scope = scoped(request)
+    waiting = search.waiting_by_endpoint(scope.partner_id)
     rows = [
         [
             shown.endpoint_link(endpoint),
             shown.endpoint_badge(endpoint),
+            f"{waiting.get(endpoint.pk, 0):,}",
             console.text_or_dash(endpoint.description),
             ", ".join(endpoint.event_types) or "all",
             console.when(endpoint.health.failing_since if hasattr(endpoint, "health") else None),
@@ -39,7 +44,7 @@ def endpoints(request: HttpRequest) -> HttpResponse:
         ]
         for endpoint in selectors.endpoints_of(scope.partner_id)
     ]
-    headers = ["URL", "State", "Description", "Events", "Failing since", "Created"]
+    headers = ["URL", "State", "Waiting>", "Description", "Events", "Failing since", "Created"]
     empty = "None yet. Add one, and AtlasPay tells it of every change of a payout."
     return show(
         request,
@@ -49,10 +54,18 @@ def endpoints(request: HttpRequest) -> HttpResponse:
             "summary": "Signed messages to your servers, at every change of a payout.",
             "tables": [
                 Table("Endpoints", headers, rows, empty=empty),
-                shown.days_table(figures.delivery_figures(scope.partner_id)),
+                _days_of_all(scope),
             ],
         },
     )
+
+
+def _days_of_all(scope: Scope) -> Table:
+    """Return the last seven days of all endpoints, from sums that are kept."""
+    today = datetime.combine(clock.now().date(), time(), UTC)
+    since_at, until_at = today - timedelta(days=DAYS_SHOWN - 1), today + timedelta(days=1)
+    days = rollup_figures.by_day(scope.partner_id, since_at, until_at)
+    return shown.sums_table(days, rollup_figures.as_of())
 
 
 @page(read=Right.WEBHOOKS, change=Right.WEBHOOKS)
@@ -105,7 +118,6 @@ def endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Show one endpoint: how it stands, what checks found, deliveries, figures, changes."""
     scope = scoped(request)
     found = selectors.endpoint_of(scope.partner_id, endpoint_id)
-    days = figures.delivery_figures(scope.partner_id, endpoint_id=found.pk)
     values = {
         "title": found.url,
         "badge": shown.endpoint_badge(found),
@@ -116,10 +128,21 @@ def endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
             Fact("Endpoint id", console.code(found.pk)),
         ],
         "is_rotating": rotation.is_open(found),
-        "tables": [shown.days_table(days), _changes(found)],
+        "tables": [_changes(found)],
         **_live(scope, found),
     }
     return show(request, "portal/webhooks/endpoint.html", values)
+
+
+@page(read=Right.READ)
+def days(request: HttpRequest, endpoint_id: str) -> HttpResponse:
+    """Show how deliveries to one endpoint went, counted now: its page asks for this by itself."""
+    scope = scoped(request)
+    found = selectors.endpoint_of(scope.partner_id, endpoint_id)
+    counted = figures.delivery_figures(scope.partner_id, endpoint_id=found.pk)
+    values = {"title": found.url, "table": shown.days_table(counted), "endpoint": found}
+    is_part = "HX-Request" in request.headers
+    return show(request, "console/table.html" if is_part else "portal/webhooks/days.html", values)
 
 
 @page(read=Right.READ)

@@ -1,9 +1,9 @@
 """How endpoints, checks and deliveries are shown: badges, rows, words."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 from django.urls import reverse
 from django.utils.html import format_html
@@ -12,9 +12,11 @@ from django.utils.text import Truncator
 
 from atlaspay.core import clock, console
 from atlaspay.core.console import Call, Table
+from atlaspay.core.histogram import percentile_ms
 from webhooks import diagnosis
 from webhooks.figures import DayFigures
 from webhooks.models import Delivery, DeliveryAttempt, Endpoint, EndpointCheck
+from webhooks.rollup_figures import Deliveries
 
 STATE_TONES = {
     "pending": "info",
@@ -215,6 +217,29 @@ def days_table(days: Sequence[DayFigures]) -> Table:
     ]
     headers = ["Day", "Events>", "Delivered>", "Within 30 s>", "Median>", "p99>", "Waiting>"]
     return Table("The last seven days", [*headers, "Given up>"], rows, empty="No events yet.")
+
+
+def sums_table(days: Mapping[date, Deliveries], as_of: datetime | None) -> Table:
+    """Return how deliveries to all endpoints went by day, from sums."""
+    rows = [
+        [
+            day.strftime("%d %b"),
+            f"{sums.tried:,}",
+            _share(sums.delivered / sums.tried if sums.tried else None),
+            _share(sums.prompt / sums.tried if sums.tried else None),
+            _milliseconds(percentile_ms(sums.times, 0.5)),
+            _milliseconds(percentile_ms(sums.times, 0.99)),
+        ]
+        for day, sums in days.items()
+    ]
+    headers = ["Day", "Events>", "Delivered>", "Within 30 s>", "Median>", "p99>"]
+    note = format_html("as of {}; times within 10 %", console.when(as_of)) if as_of else ""
+    title = "The last seven days, all endpoints"
+    return Table(title, headers, rows, empty="No events yet.", note=note)
+
+
+def _milliseconds(duration_ms: int | None) -> object:
+    return _seconds(None if duration_ms is None else duration_ms / 1000)
 
 
 def _error(code: str) -> str:

@@ -12,7 +12,7 @@ from tests.portal.conftest import Market
 from tests.webhooks.factories import emit, make_endpoint
 from tests.webhooks.partners_code import trusting, verifying
 from tests.webhooks.receiver import ReceiverThread
-from webhooks import letters, rotation, secret_box, services
+from webhooks import letters, rollups, rotation, secret_box, services
 from webhooks.checks.loop import run_checks
 from webhooks.delivery.loop import run_deliveries
 from webhooks.models import Delivery, Endpoint, EndpointCheck, EndpointHealth
@@ -198,14 +198,14 @@ def test_the_check_tells_in_words_who_believes_everybody(market, receiver, devel
     EndpointCheck.objects.exclude(endpoint=made).delete()
     receiver.handlers["/hook"] = trusting
     shown = developer.get(address(made)).content.decode()
-    assert "hx-trigger" in shown
+    assert "every 2s" in shown
     run_checks()
     shown = developer.get(address(made)).content.decode()
     assert "Not passed" in shown
     assert "Accepted a message signed with another key with 200." in shown
     assert "Anyone who knows the URL could tell you that a payout has settled." in shown
     assert "In test mode" in shown
-    assert "hx-trigger" not in shown
+    assert "every 2s" not in shown
 
 
 def test_a_check_on_demand_admits_a_receiver_that_was_mended(market, receiver, developer):
@@ -215,10 +215,10 @@ def test_a_check_on_demand_admits_a_receiver_that_was_mended(market, receiver, d
     run_checks()
     receiver.handlers["/hook"] = verifying(secret)
     developer.post(address(made, "check/"))
-    assert "hx-trigger" in developer.get(address(made, "live/")).content.decode()
+    assert "every 2s" in developer.get(address(made, "live/")).content.decode()
     run_checks()
     part = developer.get(address(made, "live/")).content.decode()
-    assert "hx-trigger" not in part
+    assert "every 2s" not in part
     assert 'id="badge" hx-swap-oob="true"><span class="ap-badge ap-good">Live</span>' in part
     assert part.count(">Right<") == 5
     check = EndpointCheck.objects.filter(endpoint=made).latest("id")
@@ -267,11 +267,11 @@ def test_a_test_event_leads_to_its_delivery(market, receiver, developer):
     answer = developer.post(address(made, "test/"))
     delivery = Delivery.objects.get(endpoint=made)
     assert answer.url == f"/portal/webhooks/deliveries/{delivery.pk}/"
-    assert "hx-trigger" in developer.get(answer.url).content.decode()
+    assert "every 2s" in developer.get(answer.url).content.decode()
     run_deliveries()
     shown = developer.get(answer.url).content.decode()
     assert "Delivered" in shown
-    assert "hx-trigger" not in shown
+    assert "every 2s" not in shown
 
 
 def test_all_that_failed_is_counted_and_then_sent_again(market, endpoint, other, developer):
@@ -305,6 +305,29 @@ def test_a_failing_endpoint_says_so(market, endpoint, viewer):
     assert (
         "Nothing got through since 20 Nov 10:00." in viewer.get(address(endpoint)).content.decode()
     )
+
+
+def test_figures_come_from_sums_and_for_one_endpoint_when_asked(market, receiver, viewer):
+    made = make_endpoint(receiver.url + "/ok", partner=market.partner)
+    down = make_endpoint(receiver.url + "/status/500", partner=market.partner)
+    emit(market.partner)
+    run_deliveries()
+    assert "No events yet." in viewer.get("/portal/webhooks/").content.decode()
+    rollups.roll_up()
+    everything = viewer.get("/portal/webhooks/").content.decode()
+    cells = re.findall(r"<td[^>]*>([^<]+)</td>", everything.partition("all endpoints")[2])
+    assert cells[1:4] == ["2", "50.00%", "50.00%"]
+    waiting = everything.partition("all endpoints")[0]
+    assert re.search(rf"{down.url}.*?<td class=\"ap-num\">1</td>", waiting, re.DOTALL)
+    assert (
+        f'hx-get="/portal/webhooks/{made.pk}/days/"' in viewer.get(address(made)).content.decode()
+    )
+    part = viewer.get(address(made, "days/"), headers={"HX-Request": "true"}).content.decode()
+    assert part.startswith("<section")
+    assert "100.00%" in part
+    whole = viewer.get(address(down, "days/")).content.decode()
+    assert "<html" in whole
+    assert "100.00%" not in whole
 
 
 def test_pages_take_few_queries(market, endpoint, viewer, django_assert_max_num_queries):
