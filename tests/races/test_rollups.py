@@ -3,9 +3,11 @@ once and none is missed.
 """
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from atlaspay.core import rollups
 from payouts.models import Payout
@@ -209,3 +211,23 @@ def test_writers_and_runners_at_once_count_everything_once():
     assert roll.roll_up().is_caught_up
     assert counted() == 3 * 12 * 3
     truth.agree()
+
+
+def test_sums_that_stand_still_for_minutes_are_an_alarm(caplog):
+    make_payouts(funded_partner(), [1_000])
+    roll.roll_up()
+    minutes_ago = timezone.now() - timedelta(minutes=6)
+    PayoutRollupMark.objects.update(as_of=minutes_ago)
+
+    def change(hold) -> None:
+        with transaction.atomic():
+            Payout.objects.update(attempt_count=7)
+            hold()
+            transaction.set_rollback(True)
+
+    with Elsewhere(change):
+        rollups.run(roll.SOURCE, wait_s=0.1)
+    (line,) = [one for one in caplog.records if one.msg == "rollups.held_up"]
+    assert (line.source, line.levelname) == ("payouts", "ERROR")
+    assert 350 < line.age_s < 600
+    assert line.holder_pid > 0
