@@ -121,7 +121,10 @@ def submit(request: HttpRequest, upload_id: str) -> HttpResponse:
     try:
         batch_id = uploads.submit_upload(scope, upload)
     except ProblemError as error:
-        messages.error(request, f"Not submitted. {error.detail}")
+        if error.code == "idempotency_in_progress":
+            messages.info(request, "Your first click is still at work. Reload in a moment.")
+        else:
+            messages.error(request, f"Not submitted. {error.detail}")
         return HttpResponseRedirect(reverse("portal:upload", args=[upload.id]))
     if not was_submitted:
         messages.success(request, "Submitted.")

@@ -2,6 +2,7 @@
 browser may do with the pages.
 """
 
+import re
 from collections.abc import Callable
 
 from django.conf import settings
@@ -21,6 +22,8 @@ from portal.scope import find_scope, scope_or_none
 from portal.sessions import is_portal
 
 CHOSEN = "portal_partner"
+# A link of a mail is a secret until it is used: no log may have it.
+_HOLDS_SECRET = re.compile(r"/portal/(?:invitation|reset)/(?=.)")
 # What a form has beside its file.
 FORM_SLACK = 64 * 1024
 
@@ -50,6 +53,8 @@ class PortalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not is_portal(request):
             return self.get_response(request)
+        if holder := _HOLDS_SECRET.match(request.path):
+            request.shown_path = f"{holder[0]}…"  # type: ignore[attr-defined]
         # In the session, which is the portal's own: the cookie Django keeps messages in is not.
         request._messages = SessionStorage(request)  # type: ignore[attr-defined]
         response = _over(request) or _too_large(request) or self.get_response(request)

@@ -24,6 +24,14 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}", re.ASCII)
 _QUIET = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
+def shown_path(request: HttpRequest) -> str:
+    """Return the path as logs and rows may have it: an address that holds a secret says so by its
+    `shown_path`.
+    """
+    found: str = getattr(request, "shown_path", request.path)
+    return found
+
+
 class RequestContextMiddleware:
     """Give the request an id and a context, the answer its id and rate headers, and the log one
     line.
@@ -60,7 +68,7 @@ class RequestContextMiddleware:
             extra={
                 "method": request.method,
                 # Without the query: it may carry names.
-                "path": request.path[:200],
+                "path": shown_path(request)[:200],
                 "status": response.status_code,
                 "ms": round((time.perf_counter() - started) * 1000, 1),
                 "bytes": -1 if response.streaming else len(response.content),

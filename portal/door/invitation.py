@@ -9,11 +9,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from atlaspay.core import context
-from atlaspay.core.access import gate
+from atlaspay.core.access import gate, second_factor
 from atlaspay.core.access.log import Kind, record
 from portal.door.forms import NewPasswordForm
 from portal.members import invitations
-from portal.members.people import account_of
+from portal.members.people import account_of, belongs_somewhere
 from portal.middleware import CHOSEN
 from portal.models import Invitation, Role
 from portal.pages import at_the_door, show
@@ -28,8 +28,9 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Show who invites to what; POST accepts."""
     found = invitations.find(token)
     account = account_of(found.email)
-    if account is None:
-        return _new_account(request, token, found)
+    if account is None or not belongs_somewhere(account):
+        user = account or User(username=found.email, email=found.email)
+        return _with_password(request, token, found, user)
     if request.user.pk != account.pk:
         query = urlencode({"next": request.path})
         values = {**_words(found), "sign_in": f"{reverse('portal:login')}?{query}"}
@@ -40,21 +41,27 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     return show(request, "portal/door/invitation.html", {**_words(found), "is_signed_in": True})
 
 
-def _new_account(request: HttpRequest, token: str, found: Invitation) -> HttpResponse:
-    user = User(username=found.email, email=found.email)
+def _with_password(request: HttpRequest, token: str, found: Invitation, user: User) -> HttpResponse:
+    """Accept for a new account, or one that belongs nowhere any more: the mail proves whose it is.
+
+    A second factor of old still has to be shown, at the door.
+    """
     form = NewPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        user.set_password(form.cleaned_data["password"])
-        _accept(request, token, user, found)
+        _accept(request, token, user, found, password=form.cleaned_data["password"])
+        if second_factor.of_user(user) is not None:
+            return HttpResponseRedirect(reverse("portal:login"))
         gate.admit(request, user, None, detail="portal, invitation")
         request.session[CHOSEN] = found.partner_id
         return HttpResponseRedirect(reverse("portal:home"))
     return show(request, "portal/door/invitation.html", {**_words(found), "form": form})
 
 
-def _accept(request: HttpRequest, token: str, user: User, found: Invitation) -> None:
+def _accept(
+    request: HttpRequest, token: str, user: User, found: Invitation, *, password: str = ""
+) -> None:
     with context.bind(actor=actor_of(user)):
-        invitations.accept(token, user)
+        invitations.accept(token, user, password=password)
         detail = f"accepted the invitation as {found.role} of {found.partner_id}"
         record(Kind.MEMBER_CHANGED, request, user=user, detail=detail)
     request.session[CHOSEN] = found.partner_id

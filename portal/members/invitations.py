@@ -68,11 +68,12 @@ def find(token: str) -> Invitation:
     return found
 
 
-def accept(token: str, user: User) -> Membership:
+def accept(token: str, user: User, *, password: str = "") -> Membership:
     """Make a membership of an invitation, once.
 
-    `user` is the address's account: a new one, unsaved, with its password set, or one that is
-    signed in. Raises NotFoundError, ConflictError; then nothing is changed.
+    `user` is the address's account: one that is signed in, or, with a `password` to set, a new one,
+    unsaved, or one that belongs nowhere any more. Raises NotFoundError, ConflictError; then nothing
+    is changed.
     """
     with transaction.atomic():
         invitation = Invitation.objects.select_for_update().filter(token_hash=_hash(token)).first()
@@ -82,9 +83,10 @@ def accept(token: str, user: User) -> Membership:
             raise ConflictError("This invitation is for another address.")
         _refuse_who_cannot(invitation.partner_id, account_of(invitation.email))
         try:
-            if user._state.adding:
+            if password:
+                user.set_password(password)
                 with transaction.atomic():
-                    user.save(force_insert=True)
+                    user.save()
         except IntegrityError:
             raise ConflictError("This address has an account now: sign in with it.") from None
         made = Membership.objects.create(
@@ -105,7 +107,7 @@ def withdraw(invitation: Invitation) -> None:
 def _refuse_who_cannot(partner_id: str, account: User | None) -> None:
     if account is None:
         return
-    if account.is_staff:
+    if account.is_staff or not account.is_active:
         raise ConflictError("This address cannot be invited.", code="not_invitable")
     if Membership.objects.filter(user=account, partner_id=partner_id).exists():
         raise ConflictError("This address is a member already.", code="member_already")

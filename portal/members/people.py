@@ -6,6 +6,7 @@ from django.core.validators import validate_email
 from django.db.models import Q
 
 from atlaspay.core.errors import FieldError, InvalidRequestError
+from portal.models import Membership
 
 # `member:<name>` has to fit the actor of history and evidence rows, which have 80 characters.
 EMAIL_LENGTH = 72
@@ -33,6 +34,11 @@ def account_of(email: str) -> User | None:
     address = username_of(email)
     found = User.objects.filter(Q(username=address) | Q(email__iexact=address, is_staff=True))
     return found.order_by("-is_staff", "id").first()
+
+
+def belongs_somewhere(user: User) -> bool:
+    """Say whether the person is a member of any partner: who is not cannot sign in."""
+    return Membership.objects.filter(user=user).exists()
 
 
 def _refused(detail: str) -> InvalidRequestError:

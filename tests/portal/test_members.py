@@ -322,3 +322,46 @@ def test_the_list_costs_few_queries(market: Market, django_assert_max_num_querie
 def test_a_partner_nobody_belongs_to_takes_an_invitation(db) -> None:
     made = invitations.invite(PartnerFactory().id, email="a@b.example", role=Role.OWNER)
     assert made.invitation.role == Role.OWNER
+
+
+def test_who_belongs_nowhere_any_more_comes_in_by_an_invitation(
+    market: Market, owner: Client
+) -> None:
+    ben = User.objects.create_user("ben@acme.example", "ben@acme.example", PASSWORD)
+    phone, _ = enrolled(ben)
+    assert not is_in_with(PASSWORD)
+    link = invited_link(owner, "ben@acme.example")
+    client = Client()
+
+    answer = client.post(link, {"password": NEW, "again": NEW})
+
+    assert answer.url == "/portal/login/"
+    assert not is_in(client)
+    assert sign_in(client, "ben@acme.example", NEW).url == "/portal/login/code/"
+    client.post("/portal/login/code/", {"code": phone.code()})
+    assert is_in(client)
+
+
+def test_who_may_not_sign_in_is_not_invited(market: Market, owner: Client) -> None:
+    gone = User.objects.create_user("gone@acme.example", password=PASSWORD, is_active=False)
+    answer = owner.post(MEMBERS, {"email": gone.username, "role": "viewer"})
+    assert "cannot be invited" in answer.content.decode()
+
+
+def test_no_log_and_no_row_holds_a_mailed_link(
+    market: Market, owner: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    invitation = invited_link(owner, "ben@acme.example")
+    reset = link_in(resets.link_of(market.owner))
+    for link in (invitation, reset):
+        Client().get(link)
+        Client().post(link, {"password": NEW, "again": NEW})
+    said = " ".join(str(vars(record)) for record in caplog.records)
+    rows = " ".join(AccessEvent.objects.values_list("path", flat=True))
+    assert "/portal/invitation/…" in said
+    assert "/portal/reset/…" in rows
+    for link in (invitation, reset):
+        secret = link.rstrip("/").rpartition("/")[2]
+        assert secret not in said
+        assert secret not in rows

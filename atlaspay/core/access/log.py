@@ -55,7 +55,7 @@ def record(
         user_id=who.pk if who is not None else None,
         address=str(address) if address else None,
         method=_fit(request.method or "", "method") if request else "",
-        path=_fit(request.path, "path") if request else "",
+        path=_fit(getattr(request, "shown_path", request.path), "path") if request else "",
         object_type=_fit(object_type, "object_type"),
         object_id=_fit(str(object_id), "object_id"),
         request_id=_fit(bound.request_id, "request_id"),
