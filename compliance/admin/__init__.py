@@ -2,6 +2,7 @@
 
 from compliance.admin import (
     audit,
+    audit_heads,
     auto,
     cases,
     decisions,
@@ -20,6 +21,7 @@ from compliance.admin import (
 
 __all__ = [
     "audit",
+    "audit_heads",
     "auto",
     "cases",
     "decisions",

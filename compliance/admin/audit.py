@@ -1,4 +1,4 @@
-"""Audit pages: the live proof, verifications and what they found, the anchored heads, exports.
+"""Audit pages: the live proof, verifications and what they found, exports.
 
 Reading them is logged as `viewed`; verifying and exporting need the permission to verify and are
 logged as what they are.
@@ -12,14 +12,15 @@ from django.contrib.admin import display
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from atlaspay.core import console
 from atlaspay.core.access.log import Kind, ViewsLogged, record
 from atlaspay.core.admin import ReadOnlyAdmin
-from atlaspay.core.console import Call, Fact, Table
+from atlaspay.core.console import Call, Fact
 from atlaspay.core.errors import NotFoundError
+from compliance.admin.audit_words import checks_table, first_broken, links, result_badge, took
 from compliance.models import AuditHead, Verification
 from compliance.selectors.proof import proof
 from compliance.services import export
@@ -28,25 +29,6 @@ from compliance.services.audit import background, heads
 PERMISSION = "compliance.verify_audit"
 PROOF_TEMPLATE = "admin/compliance/audit/proof.html"
 State = Verification.State
-CHECK_WORDS = {
-    "guards": "The database's own guards are as the migrations made them",
-    "heads": "Anchored heads, and what they digest, are unchanged",
-    "policies": "Policies were published by others than their authors",
-    "automatic": "Automatic approvals were armed, eligible and within their caps",
-    "chain": "Every receipt has the hash of its columns and follows the one before it",
-    "cases": "Every case fits its run, its payout and its decision",
-    "case_history": "Cases changed only along legal moves, by somebody",
-    "receipts": "Every receipt is in its payout's history, for its amount",
-    "four_eyes": "Two people stand where two are asked for",
-    "screened": "No payout went on without being screened",
-    "flagged": "Everything flagged has its case",
-    "moves": "Payouts moved only along legal moves, by one named actor each",
-    "versions": "No version of a payout is missing or doubled",
-    "last": "Payouts are as their history says",
-    "money": "What was reserved is what is paid",
-    "replay": "Screening runs judged again say the same",
-    "counts": "Flagged = decided + open + withdrawn",
-}
 for prefix, page in (("cs", "case"), ("dc", "decision"), ("sr", "screeningrun")):
     console.PAGES.setdefault(prefix, f"compliance_{page}")
 
@@ -186,7 +168,7 @@ class VerificationAdmin(ViewsLogged, ReadOnlyAdmin):
         broken = first_broken(obj)
         calls = []
         if broken is not None:
-            calls.append(Call(format_html("{}{}", broken["fault"], _links(broken)), "bad"))
+            calls.append(Call(format_html("{}{}", broken["fault"], links(broken)), "bad"))
         elif obj.state == State.FAILED:
             calls.append(Call(obj.detail, "warn"))
         figures = obj.figures
@@ -201,7 +183,7 @@ class VerificationAdmin(ViewsLogged, ReadOnlyAdmin):
             "is_running": obj.finished_at is None,
             "facts": [
                 Fact("Ended", console.when(obj.finished_at)),
-                Fact("Took", _took(obj)),
+                Fact("Took", took(obj)),
                 Fact("Rows", f"{obj.done:,} of about {obj.total:,}"),
                 Fact("Receipts", f"{obj.position:,}"),
                 Fact("Flagged", f"{figures.get('flagged', 0):,}"),
@@ -213,99 +195,13 @@ class VerificationAdmin(ViewsLogged, ReadOnlyAdmin):
             ]
             if obj.finished_at
             else [],
-            "tables": [_checks(obj)] if obj.finished_at else [],
+            "tables": [checks_table(obj)] if obj.finished_at else [],
         }
 
     @staticmethod
     def _require(request: HttpRequest) -> None:
         if not request.user.has_perm(PERMISSION):
             raise PermissionDenied
-
-
-@admin.register(AuditHead)
-class AuditHeadAdmin(ViewsLogged, ReadOnlyAdmin):
-    """Anchored heads, newest first."""
-
-    list_display = ["number", "anchored", "position", "digest"]
-    ordering = ["-number"]
-    page_template = "console/page.html"
-
-    @display(description="Anchored", ordering="number")
-    def anchored(self, head: AuditHead) -> object:
-        """Return when."""
-        return console.when(head.at)
-
-    @display(description="Hash")
-    def digest(self, head: AuditHead) -> object:
-        """Return the beginning of its hash."""
-        return console.code(f"{bytes(head.hash).hex()[:16]}…")
-
-    def page(self, request: HttpRequest, obj: AuditHead) -> dict[str, Any]:
-        """Return one head."""
-        rows = [
-            [table.replace("_", " "), pk, console.code(digest)]
-            for table, marks in sorted(obj.marks.items())
-            for pk, digest in marks.items()
-        ]
-        return {
-            "title": f"Head {obj.number}",
-            "heading": f"Head {obj.number}",
-            "summary": format_html("anchored {}", console.when(obj.at)),
-            "facts": [
-                Fact("Receipts", f"{obj.position:,}"),
-                Fact(
-                    "Last receipt's hash", console.code(bytes(obj.decision_hash).hex()), wide=True
-                ),
-                Fact("Follows", console.code(bytes(obj.prev_hash).hex()), wide=True),
-                Fact("Hash", console.code(bytes(obj.hash).hex()), wide=True),
-            ],
-            "tables": [Table("Rows first digested here", ["Table", "Row", "SHA-256"], rows)],
-        }
-
-
-def result_badge(verification: Verification) -> object:
-    """Return what a verification says, in its tone."""
-    if verification.state == State.DONE:
-        holds = verification.is_sound
-        return console.badge("all holds" if holds else "broken", "good" if holds else "bad")
-    if verification.state == State.FAILED:
-        return console.badge("given up", "warn")
-    return console.badge("under way", "info")
-
-
-def first_broken(verification: Verification) -> dict[str, Any] | None:
-    """Return the first check that does not hold."""
-    return next((check for check in verification.checks if check["fault"]), None)
-
-
-def _checks(verification: Verification) -> Table:
-    rows = [
-        [
-            CHECK_WORDS.get(check["name"], check["name"]),
-            console.badge(
-                "broken" if check["fault"] else "holds", "bad" if check["fault"] else "good"
-            ),
-            format_html("{}{}", check["fault"], _links(check))
-            if check["fault"]
-            else console.NOTHING,
-        ]
-        for check in verification.checks
-    ]
-    return Table("What was checked", ["Check", "Result", "First row, and others like it"], rows)
-
-
-def _links(check: dict[str, Any]) -> object:
-    known = [one for one in check["rows"] if one.partition("_")[0] in console.PAGES]
-    if not known:
-        return ""
-    links = format_html_join(" ", "{}", ((console.reference(one),) for one in known))
-    return format_html("<br>{}", links)
-
-
-def _took(verification: Verification) -> object:
-    if verification.finished_at is None:
-        return console.NOTHING
-    return console.span((verification.finished_at - verification.asked_at).total_seconds())
 
 
 def _file(text: str, name: str, content_type: str) -> HttpResponse:

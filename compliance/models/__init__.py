@@ -17,9 +17,8 @@ from compliance.models.policies import (
     ShadowRun,
     ShadowTally,
 )
+from compliance.models.rescreens import Rescreen, RescreenHit
 from compliance.models.watchlists import (
-    Rescreen,
-    RescreenHit,
     SafeMatch,
     Watchlist,
     WatchlistChange,
