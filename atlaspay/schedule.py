@@ -36,5 +36,6 @@ BEAT_SCHEDULE = {
     "roll-up-payouts": _every(60, "payouts.roll_up", "chores"),
     "roll-up-webhooks": _every(60, "webhooks.roll_up", "chores"),
     "send-letters": _every(15, "portal.send_letters", "chores"),
+    "tidy-portal": _every(600, "portal.tidy", "chores"),
     "prune": _every(3600, "webhooks.prune", "chores"),
 }

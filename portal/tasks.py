@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from portal import uploads
 from portal.members import resets
 
 
@@ -9,3 +10,10 @@ from portal.members import resets
 def send_letters() -> None:
     """Send the mails to people that are due."""
     resets.send_letters()
+
+
+@shared_task(name="portal.tidy")
+def tidy() -> None:
+    """Drop files and letters that are kept no longer."""
+    uploads.drop_old()
+    resets.forget_sent()

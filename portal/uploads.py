@@ -4,8 +4,6 @@ clicked.
 
 from datetime import timedelta
 
-from django.db.models import QuerySet
-
 from atlaspay.core import clock
 from atlaspay.core.crypto import seal, unseal
 from atlaspay.core.errors import ConflictError
@@ -20,8 +18,7 @@ NAME_LENGTH = 120
 
 
 def keep(scope: Scope, filename: str, file: BatchFile, parameters: dict[str, str]) -> Upload:
-    """Keep a file until it is submitted; whoever's are too old are dropped on the way."""
-    _held().filter(created_at__lt=clock.now() - KEPT_FOR).update(sealed_body=None)
+    """Keep a file until it is submitted, or for a day."""
     made = Upload(
         partner_id=scope.partner_id,
         user=scope.user,
@@ -32,6 +29,12 @@ def keep(scope: Scope, filename: str, file: BatchFile, parameters: dict[str, str
     made.sealed_body = seal(file.body, place=_place(made))
     made.save(force_insert=True)
     return made
+
+
+def drop_old() -> int:
+    """Drop the files that are too old; returns how many. Safe to repeat."""
+    held = Upload.objects.filter(sealed_body__isnull=False)
+    return held.filter(created_at__lt=clock.now() - KEPT_FOR).update(sealed_body=None)
 
 
 def body_of(upload: Upload) -> bytes:
@@ -59,10 +62,6 @@ def submit_upload(scope: Scope, upload: Upload) -> str:
     # The account numbers are in the payouts now, sealed one by one.
     Upload.objects.filter(pk=upload.pk).update(batch_id=answer.batch_id, sealed_body=None)
     return answer.batch_id
-
-
-def _held() -> QuerySet[Upload]:
-    return Upload.objects.filter(sealed_body__isnull=False)
 
 
 def _place(upload: Upload) -> str:

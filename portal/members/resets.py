@@ -30,6 +30,7 @@ SEND_TASK = "portal.send_letters"
 QUEUE = "chores"
 # A letter nobody could send in this time is asked for again by the person.
 GIVEN_UP_AFTER = timedelta(hours=1)
+KEPT_FOR = timedelta(days=1)
 OF_ADDRESS = Limit("reset", 5, timedelta(hours=1))
 OF_PLACE = Limit("reset_place", 30, timedelta(hours=1))
 
@@ -83,6 +84,11 @@ def send_letters() -> int:
             break
         sent += 1
     return sent
+
+
+def forget_sent() -> int:
+    """Delete letters that were sent a day ago; returns how many. Safe to repeat."""
+    return Letter.objects.filter(sent_at__lt=clock.now() - KEPT_FOR).delete()[0]
 
 
 def link_of(user: User) -> str:

@@ -14,6 +14,7 @@ from partners import services
 from payouts.models import Batch, Payout
 from portal import uploads
 from portal.models import Upload
+from portal.tasks import tidy
 from tests.payouts.factories import clear_all, fresh, make_payouts
 from tests.portal.conftest import Market, csv_of
 
@@ -214,8 +215,10 @@ def test_a_kept_file_is_sealed_and_goes_after_a_day(market: Market, operator: Cl
     assert not Batch.objects.filter(reference="week-48").exists()
 
     send(operator, csv_of({}), reference="other")
+    tidy()
     upload.refresh_from_db()
     assert upload.sealed_body is None
+    assert Upload.objects.get(parameters__reference="other").sealed_body is not None
 
 
 def test_a_paused_partner_reads_and_submits_nothing(market: Market, operator: Client) -> None:

@@ -16,7 +16,7 @@ from portal.members import members as services
 from portal.models import Invitation, Letter, Membership, Role
 from portal.scope import find_scope
 from portal.sessions import COOKIE
-from portal.tasks import send_letters
+from portal.tasks import send_letters, tidy
 from tests.access.people import Phone, enrolled, shown_codes, shown_secret
 from tests.factories import PartnerFactory
 from tests.portal.conftest import Market
@@ -249,6 +249,10 @@ def test_a_letter_the_server_refuses_is_due_again_and_given_up_after_an_hour(
     with clock.frozen(clock.now() + timedelta(hours=2)):
         assert resets.send_letters() == 0
     assert len(mail.outbox) == 1
+    assert Letter.objects.count() == 1
+    with clock.frozen(clock.now() + timedelta(hours=25)):
+        tidy()
+    assert Letter.objects.count() == 0
 
 
 def test_a_password_is_changed_with_the_old_one_and_ends_other_sessions(market: Market) -> None:
