@@ -1,4 +1,4 @@
-"""The one way a held payout is decided: the console, an API and a command all call `decide`.
+"""The one way a held payout is decided, whatever door asks: every one calls `decide` with a person.
 
 Checks permission and words, then `ruling` locks, judges, moves the payout and writes the receipt
 in one transaction. `second` answers proposals, `bulk` decides many, `undo` takes an approval back.
