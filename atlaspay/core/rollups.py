@@ -265,7 +265,8 @@ def _held_up(source: Source, generation: int, done: Ran) -> Ran:
 # The transaction that has been writing for longest.
 _HOLDER = """
 SELECT (SELECT pid FROM pg_stat_activity
-        WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1)
+        WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+          AND datname = current_database() ORDER BY xact_start LIMIT 1)
 """
 
 
