@@ -182,9 +182,7 @@ def _cut_after(connection: BaseEmailBackend, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _note_sent(
-    message: MailMessage, claim_id: uuid.UUID, letter: EmailMultiAlternatives
-) -> None:
+def _note_sent(message: MailMessage, claim_id: uuid.UUID, letter: EmailMultiAlternatives) -> None:
     recipient, subject = message.partner.email, str(letter.subject)
     values = {"id": message.pk, "claim": claim_id, "recipient": recipient, "subject": subject[:200]}
     sql.run(_SENT, values)

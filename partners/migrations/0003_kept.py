@@ -34,7 +34,8 @@ END $$;
     for table in TABLES
 )
 REVERSE = (
-    "".join(f"DROP TRIGGER kept ON {table};" for table in TABLES) + "DROP FUNCTION partners_refuse(); DROP FUNCTION partners_prove_parents();"
+    "".join(f"DROP TRIGGER kept ON {table};" for table in TABLES)
+    + "DROP FUNCTION partners_refuse(); DROP FUNCTION partners_prove_parents();"
 )
 
 

@@ -285,7 +285,12 @@ def _failures(found: list[Reason], title: str, key: str, empty: str) -> Panel:
     if rest:
         others = sum(reason.payouts for reason in rest)
         rows.append(
-            [f"{len(rest)} other reasons", "", f"{others:,}", words.percent(share(others, total))]
+            [
+                f"{len(rest)} other {'reason' if len(rest) == 1 else 'reasons'}",
+                "",
+                f"{others:,}",
+                words.percent(share(others, total)),
+            ]
         )
     return Panel(key, Table(title, ["Reason", "Code", "Payouts>", "Share>"], rows, empty))
 

@@ -13,354 +13,809 @@ import atlaspay.core.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('partners', '0001_initial'),
+        ("partners", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', atlaspay.core.models.PublicIdField(prefix='bt', serialize=False)),
-                ('reference', models.CharField(max_length=64)),
-                ('currency', models.CharField(max_length=3)),
-                ('rail_requested', models.CharField(blank=True, max_length=16)),
-                ('execute_at', models.DateTimeField(blank=True, null=True)),
-                ('atomic', models.BooleanField(default=False)),
-                ('intake', models.CharField(choices=[('received', 'Stored, not yet taken in'), ('accepted', 'Taken in'), ('rejected', 'Refused as a whole')], default='accepted', max_length=8)),
-                ('item_count', models.PositiveIntegerField(default=0)),
-                ('accepted_count', models.PositiveIntegerField(default=0)),
-                ('accepted_minor', models.BigIntegerField(default=0)),
-                ('rejections', models.JSONField(blank=True, default=list, help_text='Refused items: index, reference, errors.')),
-                ('problem', models.JSONField(blank=True, help_text='Why the batch as a whole was refused.', null=True)),
-                ('event_count', models.PositiveIntegerField(default=0)),
-                ('last_event_id', atlaspay.core.models.ReferenceField(blank=True, default='', max_length=32)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('api_key', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.apikey')),
-                ('partner', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='batches', to='partners.partner')),
+                ("id", atlaspay.core.models.PublicIdField(prefix="bt", serialize=False)),
+                ("reference", models.CharField(max_length=64)),
+                ("currency", models.CharField(max_length=3)),
+                ("rail_requested", models.CharField(blank=True, max_length=16)),
+                ("execute_at", models.DateTimeField(blank=True, null=True)),
+                ("atomic", models.BooleanField(default=False)),
+                (
+                    "intake",
+                    models.CharField(
+                        choices=[
+                            ("received", "Stored, not yet taken in"),
+                            ("accepted", "Taken in"),
+                            ("rejected", "Refused as a whole"),
+                        ],
+                        default="accepted",
+                        max_length=8,
+                    ),
+                ),
+                ("item_count", models.PositiveIntegerField(default=0)),
+                ("accepted_count", models.PositiveIntegerField(default=0)),
+                ("accepted_minor", models.BigIntegerField(default=0)),
+                (
+                    "rejections",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Refused items: index, reference, errors.",
+                    ),
+                ),
+                (
+                    "problem",
+                    models.JSONField(
+                        blank=True, help_text="Why the batch as a whole was refused.", null=True
+                    ),
+                ),
+                ("event_count", models.PositiveIntegerField(default=0)),
+                (
+                    "last_event_id",
+                    atlaspay.core.models.ReferenceField(blank=True, default="", max_length=32),
+                ),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="partners.apikey",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="batches",
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'batches',
+                "verbose_name_plural": "batches",
             },
         ),
         migrations.CreateModel(
-            name='RailState',
+            name="RailState",
             fields=[
-                ('rail', models.CharField(max_length=16, primary_key=True, serialize=False)),
-                ('is_paused', models.BooleanField(default=False)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('actor', models.CharField(blank=True, max_length=80)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("rail", models.CharField(max_length=16, primary_key=True, serialize=False)),
+                ("is_paused", models.BooleanField(default=False)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("actor", models.CharField(blank=True, max_length=80)),
+                (
+                    "changed_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'permissions': [('pause_rail', 'Can pause and resume rails')],
+                "permissions": [("pause_rail", "Can pause and resume rails")],
             },
         ),
         migrations.CreateModel(
-            name='BatchUpload',
+            name="BatchUpload",
             fields=[
-                ('batch', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='upload', serialize=False, to='payouts.batch')),
-                ('content_type', models.CharField(max_length=40)),
-                ('body_sealed', models.BinaryField()),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "batch",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="upload",
+                        serialize=False,
+                        to="payouts.batch",
+                    ),
+                ),
+                ("content_type", models.CharField(max_length=40)),
+                ("body_sealed", models.BinaryField()),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='HistoricalBatch',
+            name="HistoricalBatch",
             fields=[
-                ('actor', models.CharField(default=atlaspay.core.context.actor, max_length=80)),
-                ('id', atlaspay.core.models.PublicIdField(db_index=True, prefix='bt')),
-                ('reference', models.CharField(max_length=64)),
-                ('currency', models.CharField(max_length=3)),
-                ('rail_requested', models.CharField(blank=True, max_length=16)),
-                ('execute_at', models.DateTimeField(blank=True, null=True)),
-                ('atomic', models.BooleanField(default=False)),
-                ('intake', models.CharField(choices=[('received', 'Stored, not yet taken in'), ('accepted', 'Taken in'), ('rejected', 'Refused as a whole')], default='accepted', max_length=8)),
-                ('item_count', models.PositiveIntegerField(default=0)),
-                ('accepted_count', models.PositiveIntegerField(default=0)),
-                ('accepted_minor', models.BigIntegerField(default=0)),
-                ('problem', models.JSONField(blank=True, help_text='Why the batch as a whole was refused.', null=True)),
-                ('event_count', models.PositiveIntegerField(default=0)),
-                ('last_event_id', atlaspay.core.models.ReferenceField(blank=True, default='', max_length=32)),
-                ('request_id', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('api_key', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='partners.apikey')),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('partner', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='partners.partner')),
+                ("actor", models.CharField(default=atlaspay.core.context.actor, max_length=80)),
+                ("id", atlaspay.core.models.PublicIdField(db_index=True, prefix="bt")),
+                ("reference", models.CharField(max_length=64)),
+                ("currency", models.CharField(max_length=3)),
+                ("rail_requested", models.CharField(blank=True, max_length=16)),
+                ("execute_at", models.DateTimeField(blank=True, null=True)),
+                ("atomic", models.BooleanField(default=False)),
+                (
+                    "intake",
+                    models.CharField(
+                        choices=[
+                            ("received", "Stored, not yet taken in"),
+                            ("accepted", "Taken in"),
+                            ("rejected", "Refused as a whole"),
+                        ],
+                        default="accepted",
+                        max_length=8,
+                    ),
+                ),
+                ("item_count", models.PositiveIntegerField(default=0)),
+                ("accepted_count", models.PositiveIntegerField(default=0)),
+                ("accepted_minor", models.BigIntegerField(default=0)),
+                (
+                    "problem",
+                    models.JSONField(
+                        blank=True, help_text="Why the batch as a whole was refused.", null=True
+                    ),
+                ),
+                ("event_count", models.PositiveIntegerField(default=0)),
+                (
+                    "last_event_id",
+                    atlaspay.core.models.ReferenceField(blank=True, default="", max_length=32),
+                ),
+                ("request_id", models.CharField(blank=True, max_length=64)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField()),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
+                (
+                    "api_key",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="partners.apikey",
+                    ),
+                ),
+                (
+                    "history_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="partners.partner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical batch',
-                'verbose_name_plural': 'historical batches',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical batch",
+                "verbose_name_plural": "historical batches",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalPayout',
+            name="HistoricalPayout",
             fields=[
-                ('actor', models.CharField(default=atlaspay.core.context.actor, max_length=80)),
-                ('request_id', models.CharField(blank=True, default=atlaspay.core.history._request_id, max_length=64)),
-                ('state', django_fsm.FSMField(choices=[('screening', 'Waiting for screening'), ('in_review', 'Held for an officer'), ('queued', 'Cleared, waiting to be sent'), ('sending', 'Being sent, or outcome unknown'), ('sent', 'Accepted by the bank'), ('settled', 'Settled'), ('failed', 'Failed'), ('canceled', 'Canceled before it was sent'), ('returned', "Returned in full by the beneficiary's bank")], default='screening', max_length=50, protected=True)),
-                ('stage', models.CharField(choices=[('screening', 'Screening'), ('scheduled', 'Scheduled for later'), ('review', 'Review by an officer'), ('ready', 'Ready to send'), ('retry', 'Waiting for the next attempt'), ('rail_paused', 'The rail is paused'), ('sending', 'On the wire'), ('inquiry', 'Outcome unknown, being asked'), ('outcome_unknown', 'Outcome unknown, a person looks into it'), ('sent', 'Accepted by the bank'), ('money_moved', 'Accepted without posting: the money moved'), ('blocked', "Blocked at the beneficiary's bank, a person looks into it"), ('done', 'Done')], default='screening', max_length=16)),
-                ('id', atlaspay.core.models.PublicIdField(db_index=True, prefix='po')),
-                ('rail', models.CharField(blank=True, help_text='The rail it went, or goes, over.', max_length=16)),
-                ('fallback_reason', models.CharField(blank=True, max_length=140)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('due_at', models.DateTimeField(blank=True, help_text='When the platform acts on it next.', null=True)),
-                ('deadline_at', models.DateTimeField(help_text='End of the time budget for attempts that the bank definitely refused.')),
-                ('claim_id', models.UUIDField(blank=True, null=True)),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('attempt_count', models.PositiveSmallIntegerField(default=0)),
-                ('failure_code', models.CharField(blank=True, max_length=40)),
-                ('failure_message', models.CharField(blank=True, max_length=300)),
-                ('bank_code', models.CharField(blank=True, help_text="The bank's raw reason code.", max_length=20)),
-                ('returned_minor', models.BigIntegerField(default=0)),
-                ('event_count', models.PositiveIntegerField(default=0)),
-                ('last_event_id', atlaspay.core.models.ReferenceField(blank=True, default='', max_length=32)),
-                ('screened_at', models.DateTimeField(blank=True, null=True)),
-                ('reviewed_at', models.DateTimeField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('final_at', models.DateTimeField(blank=True, null=True)),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('history_user_id', models.IntegerField(null=True)),
+                ("actor", models.CharField(default=atlaspay.core.context.actor, max_length=80)),
+                (
+                    "request_id",
+                    models.CharField(
+                        blank=True, default=atlaspay.core.history._request_id, max_length=64
+                    ),
+                ),
+                (
+                    "state",
+                    django_fsm.FSMField(
+                        choices=[
+                            ("screening", "Waiting for screening"),
+                            ("in_review", "Held for an officer"),
+                            ("queued", "Cleared, waiting to be sent"),
+                            ("sending", "Being sent, or outcome unknown"),
+                            ("sent", "Accepted by the bank"),
+                            ("settled", "Settled"),
+                            ("failed", "Failed"),
+                            ("canceled", "Canceled before it was sent"),
+                            ("returned", "Returned in full by the beneficiary's bank"),
+                        ],
+                        default="screening",
+                        max_length=50,
+                        protected=True,
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("screening", "Screening"),
+                            ("scheduled", "Scheduled for later"),
+                            ("review", "Review by an officer"),
+                            ("ready", "Ready to send"),
+                            ("retry", "Waiting for the next attempt"),
+                            ("rail_paused", "The rail is paused"),
+                            ("sending", "On the wire"),
+                            ("inquiry", "Outcome unknown, being asked"),
+                            ("outcome_unknown", "Outcome unknown, a person looks into it"),
+                            ("sent", "Accepted by the bank"),
+                            ("money_moved", "Accepted without posting: the money moved"),
+                            (
+                                "blocked",
+                                "Blocked at the beneficiary's bank, a person looks into it",
+                            ),
+                            ("done", "Done"),
+                        ],
+                        default="screening",
+                        max_length=16,
+                    ),
+                ),
+                ("id", atlaspay.core.models.PublicIdField(db_index=True, prefix="po")),
+                (
+                    "rail",
+                    models.CharField(
+                        blank=True, help_text="The rail it went, or goes, over.", max_length=16
+                    ),
+                ),
+                ("fallback_reason", models.CharField(blank=True, max_length=140)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When the platform acts on it next.", null=True
+                    ),
+                ),
+                (
+                    "deadline_at",
+                    models.DateTimeField(
+                        help_text="End of the time budget for attempts that the bank definitely refused."
+                    ),
+                ),
+                ("claim_id", models.UUIDField(blank=True, null=True)),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("attempt_count", models.PositiveSmallIntegerField(default=0)),
+                ("failure_code", models.CharField(blank=True, max_length=40)),
+                ("failure_message", models.CharField(blank=True, max_length=300)),
+                (
+                    "bank_code",
+                    models.CharField(
+                        blank=True, help_text="The bank's raw reason code.", max_length=20
+                    ),
+                ),
+                ("returned_minor", models.BigIntegerField(default=0)),
+                ("event_count", models.PositiveIntegerField(default=0)),
+                (
+                    "last_event_id",
+                    atlaspay.core.models.ReferenceField(blank=True, default="", max_length=32),
+                ),
+                ("screened_at", models.DateTimeField(blank=True, null=True)),
+                ("reviewed_at", models.DateTimeField(blank=True, null=True)),
+                ("queued_at", models.DateTimeField(blank=True, null=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("final_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "history_id",
+                    models.BigAutoField(editable=False, primary_key=True, serialize=False),
+                ),
+                ("history_date", models.DateTimeField()),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
+                ("history_user_id", models.IntegerField(null=True)),
             ],
             options={
-                'verbose_name': 'historical payout',
-                'verbose_name_plural': 'historical payouts',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical payout",
+                "verbose_name_plural": "historical payouts",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalRailState',
+            name="HistoricalRailState",
             fields=[
-                ('request_id', models.CharField(blank=True, default=atlaspay.core.history._request_id, max_length=64)),
-                ('rail', models.CharField(db_index=True, max_length=16)),
-                ('is_paused', models.BooleanField(default=False)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('actor', models.CharField(blank=True, max_length=80)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('history_id', models.AutoField(primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_change_reason', models.CharField(max_length=100, null=True)),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "request_id",
+                    models.CharField(
+                        blank=True, default=atlaspay.core.history._request_id, max_length=64
+                    ),
+                ),
+                ("rail", models.CharField(db_index=True, max_length=16)),
+                ("is_paused", models.BooleanField(default=False)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("actor", models.CharField(blank=True, max_length=80)),
+                (
+                    "changed_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("history_id", models.AutoField(primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField()),
+                ("history_change_reason", models.CharField(max_length=100, null=True)),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
+                (
+                    "history_user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical rail state',
-                'verbose_name_plural': 'historical rail states',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
+                "verbose_name": "historical rail state",
+                "verbose_name_plural": "historical rail states",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Payout',
+            name="Payout",
             fields=[
-                ('state', django_fsm.FSMField(choices=[('screening', 'Waiting for screening'), ('in_review', 'Held for an officer'), ('queued', 'Cleared, waiting to be sent'), ('sending', 'Being sent, or outcome unknown'), ('sent', 'Accepted by the bank'), ('settled', 'Settled'), ('failed', 'Failed'), ('canceled', 'Canceled before it was sent'), ('returned', "Returned in full by the beneficiary's bank")], default='screening', max_length=50, protected=True)),
-                ('stage', models.CharField(choices=[('screening', 'Screening'), ('scheduled', 'Scheduled for later'), ('review', 'Review by an officer'), ('ready', 'Ready to send'), ('retry', 'Waiting for the next attempt'), ('rail_paused', 'The rail is paused'), ('sending', 'On the wire'), ('inquiry', 'Outcome unknown, being asked'), ('outcome_unknown', 'Outcome unknown, a person looks into it'), ('sent', 'Accepted by the bank'), ('money_moved', 'Accepted without posting: the money moved'), ('blocked', "Blocked at the beneficiary's bank, a person looks into it"), ('done', 'Done')], default='screening', max_length=16)),
-                ('id', atlaspay.core.models.PublicIdField(prefix='po', serialize=False)),
-                ('position', models.PositiveIntegerField(help_text='Index in the batch as submitted, from 0.')),
-                ('reference', models.CharField(max_length=64)),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('recipient_name', models.CharField(max_length=140)),
-                ('recipient_country', models.CharField(max_length=2)),
-                ('account_type', models.CharField(max_length=4)),
-                ('account_bank', models.CharField(help_text='BIC or national bank code, routing number, sort code.', max_length=11)),
-                ('account_sealed', models.BinaryField()),
-                ('account_last4', models.CharField(max_length=4)),
-                ('account_index', models.BinaryField(help_text='Blind index: equal for equal accounts.', max_length=16)),
-                ('description', models.CharField(blank=True, max_length=140)),
-                ('metadata', models.JSONField(blank=True, default=dict)),
-                ('rail_requested', models.CharField(blank=True, max_length=16)),
-                ('execute_at', models.DateTimeField(blank=True, null=True)),
-                ('rail', models.CharField(blank=True, help_text='The rail it went, or goes, over.', max_length=16)),
-                ('fallback_reason', models.CharField(blank=True, max_length=140)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('due_at', models.DateTimeField(blank=True, help_text='When the platform acts on it next.', null=True)),
-                ('deadline_at', models.DateTimeField(help_text='End of the time budget for attempts that the bank definitely refused.')),
-                ('claim_id', models.UUIDField(blank=True, null=True)),
-                ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('attempt_count', models.PositiveSmallIntegerField(default=0)),
-                ('failure_code', models.CharField(blank=True, max_length=40)),
-                ('failure_message', models.CharField(blank=True, max_length=300)),
-                ('bank_code', models.CharField(blank=True, help_text="The bank's raw reason code.", max_length=20)),
-                ('returned_minor', models.BigIntegerField(default=0)),
-                ('event_count', models.PositiveIntegerField(default=0)),
-                ('last_event_id', atlaspay.core.models.ReferenceField(blank=True, default='', max_length=32)),
-                ('submitted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('screened_at', models.DateTimeField(blank=True, null=True)),
-                ('reviewed_at', models.DateTimeField(blank=True, null=True)),
-                ('queued_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('final_at', models.DateTimeField(blank=True, null=True)),
-                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('batch', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='payouts.batch')),
-                ('partner', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='payouts', to='partners.partner')),
+                (
+                    "state",
+                    django_fsm.FSMField(
+                        choices=[
+                            ("screening", "Waiting for screening"),
+                            ("in_review", "Held for an officer"),
+                            ("queued", "Cleared, waiting to be sent"),
+                            ("sending", "Being sent, or outcome unknown"),
+                            ("sent", "Accepted by the bank"),
+                            ("settled", "Settled"),
+                            ("failed", "Failed"),
+                            ("canceled", "Canceled before it was sent"),
+                            ("returned", "Returned in full by the beneficiary's bank"),
+                        ],
+                        default="screening",
+                        max_length=50,
+                        protected=True,
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("screening", "Screening"),
+                            ("scheduled", "Scheduled for later"),
+                            ("review", "Review by an officer"),
+                            ("ready", "Ready to send"),
+                            ("retry", "Waiting for the next attempt"),
+                            ("rail_paused", "The rail is paused"),
+                            ("sending", "On the wire"),
+                            ("inquiry", "Outcome unknown, being asked"),
+                            ("outcome_unknown", "Outcome unknown, a person looks into it"),
+                            ("sent", "Accepted by the bank"),
+                            ("money_moved", "Accepted without posting: the money moved"),
+                            (
+                                "blocked",
+                                "Blocked at the beneficiary's bank, a person looks into it",
+                            ),
+                            ("done", "Done"),
+                        ],
+                        default="screening",
+                        max_length=16,
+                    ),
+                ),
+                ("id", atlaspay.core.models.PublicIdField(prefix="po", serialize=False)),
+                (
+                    "position",
+                    models.PositiveIntegerField(
+                        help_text="Index in the batch as submitted, from 0."
+                    ),
+                ),
+                ("reference", models.CharField(max_length=64)),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("recipient_name", models.CharField(max_length=140)),
+                ("recipient_country", models.CharField(max_length=2)),
+                ("account_type", models.CharField(max_length=4)),
+                (
+                    "account_bank",
+                    models.CharField(
+                        help_text="BIC or national bank code, routing number, sort code.",
+                        max_length=11,
+                    ),
+                ),
+                ("account_sealed", models.BinaryField()),
+                ("account_last4", models.CharField(max_length=4)),
+                (
+                    "account_index",
+                    models.BinaryField(
+                        help_text="Blind index: equal for equal accounts.", max_length=16
+                    ),
+                ),
+                ("description", models.CharField(blank=True, max_length=140)),
+                ("metadata", models.JSONField(blank=True, default=dict)),
+                ("rail_requested", models.CharField(blank=True, max_length=16)),
+                ("execute_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "rail",
+                    models.CharField(
+                        blank=True, help_text="The rail it went, or goes, over.", max_length=16
+                    ),
+                ),
+                ("fallback_reason", models.CharField(blank=True, max_length=140)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "due_at",
+                    models.DateTimeField(
+                        blank=True, help_text="When the platform acts on it next.", null=True
+                    ),
+                ),
+                (
+                    "deadline_at",
+                    models.DateTimeField(
+                        help_text="End of the time budget for attempts that the bank definitely refused."
+                    ),
+                ),
+                ("claim_id", models.UUIDField(blank=True, null=True)),
+                ("leased_until", models.DateTimeField(blank=True, null=True)),
+                ("attempt_count", models.PositiveSmallIntegerField(default=0)),
+                ("failure_code", models.CharField(blank=True, max_length=40)),
+                ("failure_message", models.CharField(blank=True, max_length=300)),
+                (
+                    "bank_code",
+                    models.CharField(
+                        blank=True, help_text="The bank's raw reason code.", max_length=20
+                    ),
+                ),
+                ("returned_minor", models.BigIntegerField(default=0)),
+                ("event_count", models.PositiveIntegerField(default=0)),
+                (
+                    "last_event_id",
+                    atlaspay.core.models.ReferenceField(blank=True, default="", max_length=32),
+                ),
+                (
+                    "submitted_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("screened_at", models.DateTimeField(blank=True, null=True)),
+                ("reviewed_at", models.DateTimeField(blank=True, null=True)),
+                ("queued_at", models.DateTimeField(blank=True, null=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("final_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "updated_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payouts",
+                        to="payouts.batch",
+                    ),
+                ),
+                (
+                    "partner",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payouts",
+                        to="partners.partner",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', atlaspay.core.models.PublicIdField(prefix='at', serialize=False)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('rail', models.CharField(max_length=16)),
-                ('state', models.CharField(choices=[('sending', 'On the wire'), ('unknown', 'Outcome unknown'), ('accepted', 'Accepted by the bank'), ('settled', 'Settled'), ('rejected', 'Definitely refused'), ('not_sent', 'Never reached the bank')], default='sending', max_length=10)),
-                ('bank_key', models.CharField(db_collation='C', help_text='Idempotency key at the bank, made of payout and number.', max_length=64)),
-                ('end_to_end_id', models.CharField(db_collation='C', max_length=35)),
-                ('payload_hash', models.BinaryField(max_length=32)),
-                ('claim_id', models.UUIDField()),
-                ('sends', models.PositiveSmallIntegerField(default=1, help_text='Times this same key was put on the wire.')),
-                ('inquiries', models.PositiveSmallIntegerField(default=0)),
-                ('bank_reference', models.CharField(blank=True, db_collation='C', max_length=64)),
-                ('bank_status', models.CharField(blank=True, max_length=40)),
-                ('bank_code', models.CharField(blank=True, max_length=20)),
-                ('canonical_code', models.CharField(blank=True, max_length=40)),
-                ('http_status', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('response_hash', models.BinaryField(blank=True, max_length=32, null=True)),
-                ('detail', models.CharField(blank=True, max_length=300)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('answered_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('payout', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='payouts.payout')),
+                ("id", atlaspay.core.models.PublicIdField(prefix="at", serialize=False)),
+                ("number", models.PositiveSmallIntegerField()),
+                ("rail", models.CharField(max_length=16)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("sending", "On the wire"),
+                            ("unknown", "Outcome unknown"),
+                            ("accepted", "Accepted by the bank"),
+                            ("settled", "Settled"),
+                            ("rejected", "Definitely refused"),
+                            ("not_sent", "Never reached the bank"),
+                        ],
+                        default="sending",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "bank_key",
+                    models.CharField(
+                        db_collation="C",
+                        help_text="Idempotency key at the bank, made of payout and number.",
+                        max_length=64,
+                    ),
+                ),
+                ("end_to_end_id", models.CharField(db_collation="C", max_length=35)),
+                ("payload_hash", models.BinaryField(max_length=32)),
+                ("claim_id", models.UUIDField()),
+                (
+                    "sends",
+                    models.PositiveSmallIntegerField(
+                        default=1, help_text="Times this same key was put on the wire."
+                    ),
+                ),
+                ("inquiries", models.PositiveSmallIntegerField(default=0)),
+                ("bank_reference", models.CharField(blank=True, db_collation="C", max_length=64)),
+                ("bank_status", models.CharField(blank=True, max_length=40)),
+                ("bank_code", models.CharField(blank=True, max_length=20)),
+                ("canonical_code", models.CharField(blank=True, max_length=40)),
+                ("http_status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("response_hash", models.BinaryField(blank=True, max_length=32, null=True)),
+                ("detail", models.CharField(blank=True, max_length=300)),
+                (
+                    "started_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("answered_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "payout",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="attempts",
+                        to="payouts.payout",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['number'],
+                "ordering": ["number"],
             },
         ),
         migrations.CreateModel(
-            name='Return',
+            name="Return",
             fields=[
-                ('id', atlaspay.core.models.PublicIdField(prefix='rt', serialize=False)),
-                ('rail', models.CharField(max_length=16)),
-                ('bank_reference', models.CharField(db_collation='C', max_length=64)),
-                ('amount_minor', models.BigIntegerField()),
-                ('currency', models.CharField(max_length=3)),
-                ('bank_code', models.CharField(max_length=20)),
-                ('canonical_code', models.CharField(max_length=40)),
-                ('returned_at', models.DateTimeField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('payout', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='returns', to='payouts.payout')),
+                ("id", atlaspay.core.models.PublicIdField(prefix="rt", serialize=False)),
+                ("rail", models.CharField(max_length=16)),
+                ("bank_reference", models.CharField(db_collation="C", max_length=64)),
+                ("amount_minor", models.BigIntegerField()),
+                ("currency", models.CharField(max_length=3)),
+                ("bank_code", models.CharField(max_length=20)),
+                ("canonical_code", models.CharField(max_length=40)),
+                ("returned_at", models.DateTimeField()),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "payout",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="returns",
+                        to="payouts.payout",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='BankCallback',
+            name="BankCallback",
             fields=[
-                ('id', atlaspay.core.models.PublicIdField(prefix='cb', serialize=False)),
-                ('rail', models.CharField(max_length=16)),
-                ('message_id', models.CharField(db_collation='C', max_length=80)),
-                ('headers', models.JSONField(default=dict)),
-                ('body_sealed', models.BinaryField()),
-                ('state', models.CharField(choices=[('stored', 'Stored'), ('applied', 'Applied'), ('ignored', 'Told nothing new'), ('refused', 'Signature did not verify'), ('unmatched', 'No such attempt here'), ('broken', 'Could not be read')], default='stored', max_length=10)),
-                ('detail', models.CharField(blank=True, max_length=300)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('processed_at', models.DateTimeField(blank=True, null=True)),
-                ('attempt', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='callbacks', to='payouts.attempt')),
+                ("id", atlaspay.core.models.PublicIdField(prefix="cb", serialize=False)),
+                ("rail", models.CharField(max_length=16)),
+                ("message_id", models.CharField(db_collation="C", max_length=80)),
+                ("headers", models.JSONField(default=dict)),
+                ("body_sealed", models.BinaryField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("stored", "Stored"),
+                            ("applied", "Applied"),
+                            ("ignored", "Told nothing new"),
+                            ("refused", "Signature did not verify"),
+                            ("unmatched", "No such attempt here"),
+                            ("broken", "Could not be read"),
+                        ],
+                        default="stored",
+                        max_length=10,
+                    ),
+                ),
+                ("detail", models.CharField(blank=True, max_length=300)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "received_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("processed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "attempt",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="callbacks",
+                        to="payouts.attempt",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'stored')), fields=['id'], name='callback_waiting')],
-                'constraints': [models.UniqueConstraint(fields=('rail', 'message_id'), name='callback_message_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "stored")),
+                        fields=["id"],
+                        name="callback_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("rail", "message_id"), name="callback_message_once"
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(fields=['partner', '-id'], name='batch_partner'),
+            model_name="batch",
+            index=models.Index(fields=["partner", "-id"], name="batch_partner"),
         ),
         migrations.AddIndex(
-            model_name='batch',
-            index=models.Index(condition=models.Q(('completed_at', None)), fields=['id'], name='batch_open'),
+            model_name="batch",
+            index=models.Index(
+                condition=models.Q(("completed_at", None)), fields=["id"], name="batch_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='batch',
-            constraint=models.UniqueConstraint(fields=('partner', 'reference'), name='batch_reference_once'),
+            model_name="batch",
+            constraint=models.UniqueConstraint(
+                fields=("partner", "reference"), name="batch_reference_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('state', 'screening')), fields=['due_at', 'id'], name='payout_screening'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("state", "screening")),
+                fields=["due_at", "id"],
+                name="payout_screening",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['deadline_at', 'id'], name='payout_queued'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("state", "queued")),
+                fields=["deadline_at", "id"],
+                name="payout_queued",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('state', 'sending')), fields=['due_at', 'id'], name='payout_sending'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("state", "sending")),
+                fields=["due_at", "id"],
+                name="payout_sending",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('state', 'sent')), fields=['due_at', 'id'], name='payout_sent'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("state", "sent")), fields=["due_at", "id"], name="payout_sent"
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('state', 'in_review')), fields=['submitted_at', 'id'], name='payout_in_review'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(("state", "in_review")),
+                fields=["submitted_at", "id"],
+                name="payout_in_review",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(condition=models.Q(('state__in', ['canceled', 'failed', 'returned', 'settled']), _negated=True), fields=['batch'], name='payout_batch_open'),
+            model_name="payout",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ["canceled", "failed", "returned", "settled"]), _negated=True
+                ),
+                fields=["batch"],
+                name="payout_batch_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(fields=['partner', '-id'], name='payout_partner'),
+            model_name="payout",
+            index=models.Index(fields=["partner", "-id"], name="payout_partner"),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(fields=['reference'], name='payout_reference'),
+            model_name="payout",
+            index=models.Index(fields=["reference"], name="payout_reference"),
         ),
         migrations.AddIndex(
-            model_name='payout',
-            index=models.Index(fields=['account_index', 'submitted_at'], name='payout_account'),
+            model_name="payout",
+            index=models.Index(fields=["account_index", "submitted_at"], name="payout_account"),
         ),
         migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.UniqueConstraint(fields=('batch', 'reference'), name='payout_reference_once_per_batch'),
+            model_name="payout",
+            constraint=models.UniqueConstraint(
+                fields=("batch", "reference"), name="payout_reference_once_per_batch"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='payout_amount_positive'),
+            model_name="payout",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="payout_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payout',
-            constraint=models.CheckConstraint(condition=models.Q(('returned_minor__gte', 0), ('returned_minor__lte', models.F('amount_minor'))), name='payout_return_within'),
+            model_name="payout",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("returned_minor__gte", 0), ("returned_minor__lte", models.F("amount_minor"))
+                ),
+                name="payout_return_within",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('payout', 'number'), name='attempt_number_once'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                fields=("payout", "number"), name="attempt_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('rail', 'end_to_end_id'), name='attempt_end_to_end_once'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                fields=("rail", "end_to_end_id"), name="attempt_end_to_end_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['rejected', 'not_sent']), _negated=True), fields=('payout',), name='attempt_one_alive'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["rejected", "not_sent"]), _negated=True),
+                fields=("payout",),
+                name="attempt_one_alive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='return',
-            constraint=models.UniqueConstraint(fields=('rail', 'bank_reference'), name='return_once_per_rail'),
+            model_name="return",
+            constraint=models.UniqueConstraint(
+                fields=("rail", "bank_reference"), name="return_once_per_rail"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='return',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_minor__gt', 0)), name='return_amount_positive'),
+            model_name="return",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_minor__gt", 0)), name="return_amount_positive"
+            ),
         ),
     ]

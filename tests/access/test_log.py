@@ -196,5 +196,3 @@ def test_a_longer_log_costs_no_more_queries_and_is_not_counted_whole():
     assert len(many) == len(few) <= 12
     counts = [sql for sql in many if "COUNT(" in sql]
     assert all("LIMIT 2000" in sql for sql in counts)
-
-

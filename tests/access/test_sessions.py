@@ -31,9 +31,7 @@ def test_half_an_hour_of_rest_ends_it(inside, time):
     answer = inside.get("/console/auth/user/")
 
     assert answer.url == LOGIN + "?next=/console/auth/user/"
-    assert (
-        "You were signed out: 30 minutes without activity." in inside.get(LOGIN).content.decode()
-    )
+    assert "You were signed out: 30 minutes without activity." in inside.get(LOGIN).content.decode()
     (event,) = events("session_ended")
     assert (event.username, event.detail) == ("vera", "30 minutes without activity")
     assert not is_in(inside)

@@ -139,9 +139,7 @@ def test_the_last_superuser_stays(flag):
     assert getattr(root, flag)
     person("second", is_superuser=True)
     assert (
-        client.post(
-            url_of("auth_user_change", root.pk), form_of(root, **{flag: False})
-        ).status_code
+        client.post(url_of("auth_user_change", root.pk), form_of(root, **{flag: False})).status_code
         == 302
     )
 

@@ -95,7 +95,7 @@ def tables() -> dict[str, str]:
         cursor.execute(
             " UNION ALL ".join(
                 f"SELECT '{name}', count(*) || ':' || coalesce(md5(string_agg(t::text, ';'"
-                f' ORDER BY t::text)), \'\') FROM "{name}" t'
+                f" ORDER BY t::text)), '') FROM \"{name}\" t"
                 for name in names
             )
         )

@@ -69,9 +69,7 @@ def test_nothing_is_lost_whatever_dies(tmp_path: Path):
     chance = random.Random(7)
     with Platform(tmp_path, ATLASPAY_LEASE_S="3") as platform:
         listening = ReceiverThread()
-        create_endpoint(
-            partner.id, url=f"{listening.receiver.url}/ok/shop", is_vouched=True
-        )
+        create_endpoint(partner.id, url=f"{listening.receiver.url}/ok/shop", is_vouched=True)
         platform.bank.configure(latency={"kind": "fixed", "ms": 40})
         platform.start_web()
         platform.start_beat()

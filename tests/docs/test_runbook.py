@@ -30,9 +30,7 @@ def _events(levels: set[str]) -> set[str]:
 
 
 def _entries(text: str) -> set[str]:
-    return {
-        name for line in re.findall(r"(?m)^### (.*)$", text) for name in line.split("`")[1::2]
-    }
+    return {name for line in re.findall(r"(?m)^### (.*)$", text) for name in line.split("`")[1::2]}
 
 
 def test_every_alarm_has_an_entry_under_its_level():

@@ -20,9 +20,7 @@ def make_endpoint(
 ) -> Endpoint:
     """Return a live endpoint; its secret, which no row holds in clear, is on `.secret`."""
     partner = partner or PartnerFactory()
-    endpoint, secret = services.create_endpoint(
-        partner.id, url=url, types=types, is_vouched=True
-    )
+    endpoint, secret = services.create_endpoint(partner.id, url=url, types=types, is_vouched=True)
     endpoint.secret = secret
     return endpoint
 

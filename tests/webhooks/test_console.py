@@ -39,9 +39,7 @@ def test_an_endpoints_page_tells_its_mode_its_checks_and_how_deliveries_went(rec
     emit(endpoint.partner)
     run_deliveries()
     receiver.handlers["/careless"] = lambda headers, body: 200
-    services.update_endpoint(
-        endpoint.partner_id, endpoint.id, {"url": receiver.url + "/careless"}
-    )
+    services.update_endpoint(endpoint.partner_id, endpoint.id, {"url": receiver.url + "/careless"})
     run_checks()
     page = staff(*VIEW).get(reverse("admin:webhooks_endpoint_change", args=[endpoint.id]))
     text = page.content.decode()

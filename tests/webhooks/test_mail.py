@@ -62,9 +62,7 @@ def tell(endpoint, kind):
         ),
     ],
 )
-def test_each_kind_has_its_text_and_html_with_links_into_the_portal(
-    kind, subject, words, settings
-):
+def test_each_kind_has_its_text_and_html_with_links_into_the_portal(kind, subject, words, settings):
     settings.ATLASPAY_BASE_URL = "https://pay.example/"
     endpoint = make_endpoint(
         "http://shop.example/a&b<c>", partner=PartnerFactory(name="O'Neil & Co <x>")

@@ -56,9 +56,7 @@ class RetryFailed(WebhookView):
             OpenApiExample(
                 "Since yesterday", value={"since": "2026-11-21T00:00:00Z"}, request_only=True
             ),
-            OpenApiExample(
-                "Due again", value=_EXAMPLE, response_only=True, status_codes=["202"]
-            ),
+            OpenApiExample("Due again", value=_EXAMPLE, response_only=True, status_codes=["202"]),
         ],
     )
     def post(self, request: Request, endpoint_id: str) -> Response:
@@ -103,8 +101,6 @@ class DeliveryFigures(WebhookView):
         endpoint_id = wanted.get("endpoint_id")
         if endpoint_id is not None:
             selectors.endpoint_of(partner_id, endpoint_id)
-        found = figures.delivery_figures(
-            partner_id, days=wanted["days"], endpoint_id=endpoint_id
-        )
+        found = figures.delivery_figures(partner_id, days=wanted["days"], endpoint_id=endpoint_id)
         data = serializers.DayFiguresOut(found, many=True).data
         return Response({"object": "list", "data": data, "has_more": False, "next_cursor": None})

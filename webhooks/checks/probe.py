@@ -29,9 +29,7 @@ class Job:
     keys: tuple[bytes, ...]
 
 
-async def run(
-    fan: fanout.Fanout, job: Job, private_key: Ed25519PrivateKey | None
-) -> list[Finding]:
+async def run(fan: fanout.Fanout, job: Job, private_key: Ed25519PrivateKey | None) -> list[Finding]:
     """Send the script and return the findings. Where the genuine message fails the rest is not
     sent: its answers would show nothing.
     """

@@ -82,8 +82,6 @@ class Lanes:
         if not freed:
             return
         try:
-            client().eval(
-                _RELEASE, len(freed), *(KEY + one for one in freed), self._token
-            )
+            client().eval(_RELEASE, len(freed), *(KEY + one for one in freed), self._token)
         except redis.RedisError:
             return  # they run out by themselves

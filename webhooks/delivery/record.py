@@ -195,9 +195,7 @@ def _write_health(results: list[Result], targets: dict[str, Target]) -> None:
             {"endpoint_id": endpoint_id, "has_recovered": has_recovered, **columns},
         )
         if has_recovered and before.failing_since is not None:
-            mail.tell_recovered(
-                targets[endpoint_id].partner_id, endpoint_id, before.failing_since
-            )
+            mail.tell_recovered(targets[endpoint_id].partner_id, endpoint_id, before.failing_since)
         if health.breaker_trips > before.breaker_trips:
             log.warning(
                 "webhook.breaker_opened",

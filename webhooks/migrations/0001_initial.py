@@ -151,7 +151,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "partner",
-                    models.ForeignKey(db_constraint=False,
+                    models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -197,7 +198,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "partner",
-                    models.ForeignKey(db_constraint=False,
+                    models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -206,7 +208,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "endpoint",
-                    models.ForeignKey(db_constraint=False,
+                    models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="deliveries",
@@ -215,7 +218,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "event",
-                    models.ForeignKey(db_constraint=False,
+                    models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="deliveries",
                         to="webhooks.event",
@@ -384,7 +388,8 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "delivery",
-                    models.ForeignKey(db_constraint=False,
+                    models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="attempts",

@@ -34,9 +34,7 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         # Before any hash is made of it.
         self.fields["password"].max_length = PASSWORD_LENGTH
-        self.fields["password"].validators.append(
-            MaxLengthValidator(PASSWORD_LENGTH)
-        )
+        self.fields["password"].validators.append(MaxLengthValidator(PASSWORD_LENGTH))
 
     def clean(self) -> dict[str, Any]:
         """Count the try, then look at the password."""

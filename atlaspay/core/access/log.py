@@ -107,7 +107,5 @@ class ViewsLogged:
             request, object_id, form_url, extra_context
         )
         if response.status_code == 200:
-            record(
-                Kind.VIEWED, request, object_type=self.opts.label_lower, object_id=object_id
-            )
+            record(Kind.VIEWED, request, object_type=self.opts.label_lower, object_id=object_id)
         return response

@@ -1,5 +1,4 @@
-"""unstick_payouts: payouts that wait for a bank's answer: list them, ask the bank, settle by hand.
-"""
+"""unstick_payouts: payouts that wait for a bank: list them, ask the bank, settle by hand."""
 
 import dataclasses
 import getpass
