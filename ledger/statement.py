@@ -20,7 +20,8 @@ WITH kept AS (
 held AS (
     SELECT coalesce(sum(balance_minor), 0)::bigint AS minor FROM ledger_balance
     WHERE account_id = (SELECT id FROM kept))
-SELECT line.id, line.created_at, journal.kind, line.reference, line.currency,
+SELECT line.id, line.created_at,
+    (SELECT kind FROM ledger_journal WHERE id = line.journal_id), line.reference, line.currency,
     line.change, line.balance
 FROM (
     SELECT p.id, p.created_at, p.journal_id, p.reference, p.currency,
@@ -29,7 +30,7 @@ FROM (
             ORDER BY p.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ), 0))::bigint AS balance
     FROM ledger_posting p WHERE p.account_id = (SELECT id FROM kept)
-) line JOIN ledger_journal journal ON journal.id = line.journal_id
+) line
 WHERE (%(before)s::bigint IS NULL OR line.id < %(before)s::bigint)
   AND (%(since)s::timestamptz IS NULL OR line.created_at >= %(since)s::timestamptz)
   AND (%(until)s::timestamptz IS NULL OR line.created_at < %(until)s::timestamptz)

@@ -28,7 +28,7 @@ OTHER = {
     "bigint": "{} + 1000",
     "integer": "{} + 1000",
     "smallint": "{} + 1",
-    "character varying": "left({}, -1) || 'z'",
+    "character varying": "left({0}, -1) || CASE right({0}, 1) WHEN 'z' THEN 'y' ELSE 'z' END",
     "text": "{} || 'x'",
     "jsonb": "{} || '{{\"forged\": 1}}'",
     "bytea": "sha256({})",
