@@ -117,13 +117,13 @@ def run(
     if generation is None:
         generation = live_generation(source.marks) or _first(source)
     waiting = _pending(source, generation)
-    if waiting is not None and not _is_past(waiting):
+    if waiting is not None and not _is_past(source, waiting):
         return _held_up(source, generation, done)
     if waiting is None or _read(source, generation, waiting, done, ends):
         horizon = _horizon(source, wait_s)
         if horizon is None:
             return _held_up(source, generation, done)
-        is_past = _await(horizon, wait_s)
+        is_past = _await(source, horizon, wait_s)
         done.is_caught_up = is_past and _read(source, generation, horizon, done, ends)
         if not done.is_caught_up:
             # The oldest horizon stays until it is reached: newer ones could be put off for ever.
@@ -217,31 +217,32 @@ SELECT EXISTS (
 """
 
 
-# A running transaction with an id holds a lock on it until after its end can be seen. Those of
-# other databases write nothing here. Ids in locks have 32 bits, so their distance is compared.
+# A running transaction with an id holds a lock on it until after its end can be seen, and a writer
+# holds the table's since before its first number; who holds none of the table, in this database or
+# another, holds up nothing. Ids in locks have 32 bits, so their distance is compared.
 _OLDER_RUNS = """
 SELECT EXISTS (
-    SELECT FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+    SELECT FROM pg_locks l JOIN pg_locks r ON r.virtualtransaction = l.virtualtransaction
     WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted
+      AND r.locktype = 'relation' AND r.relation = %s::regclass AND r.mode = 'RowExclusiveLock'
+      AND r.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND l.pid IS DISTINCT FROM pg_backend_pid()
-      AND coalesce(a.datname, current_database()) = current_database()
       AND ((%s - l.transactionid::text::bigint) & 4294967295) BETWEEN 1 AND 2147483647)
 """
 
 
-def _is_past(horizon: _Horizon) -> bool:
-    """Say whether all transactions of this database older than the horizon have ended, our own
-    apart: what it wrote we see. A database restored elsewhere counts from the start: all are past.
+def _is_past(source: Source, horizon: _Horizon) -> bool:
+    """Say whether all writers older than the horizon have ended, our own transaction apart: what it
+    wrote we see. A database restored elsewhere counts from the start: all are past.
     """
     if _one("SELECT pg_current_xact_id()::text::bigint") < horizon.xid:
         return True
-    _one("SELECT pg_stat_clear_snapshot()")
-    return not _one(_OLDER_RUNS, [horizon.xid])
+    return not _one(_OLDER_RUNS, [source.table, horizon.xid])
 
 
-def _await(horizon: _Horizon, wait_s: float) -> bool:
+def _await(source: Source, horizon: _Horizon, wait_s: float) -> bool:
     ends = time.monotonic() + wait_s
-    while not _is_past(horizon):
+    while not _is_past(source, horizon):
         if time.monotonic() > ends:
             return False
         time.sleep(_POLL_S)
