@@ -55,7 +55,7 @@ class Receiver(BaseHTTPRequestHandler):
         """Answer, and say so."""
         self.send_response(status)
         self.end_headers()
-        print(status, words, flush=True)
+        print(f"{status} {words}\n", end="", flush=True)  # one write: threads share the screen
 
     def log_request(self, *_: object) -> None:
         """Leave the lines to `answer`."""
