@@ -25,8 +25,9 @@ run: $(STAMP) ## the whole platform with sample payouts, until Ctrl-C
 demo: $(STAMP) ## the same on a fresh database, judged: exit 0 only if every end is as it must be
 	@exec $(PY) -m atlaspay.run --demo
 
+# Two at once: half the tests wait more than they compute. Tests of one file stay together.
 test: $(STAMP) ## the whole test suite (ARGS="-k name" narrows it)
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
 
 bench: $(STAMP) ## the benchmarks, within five minutes; one JSON object as the last line
 	@exec $(PY) -m bench $(ARGS)

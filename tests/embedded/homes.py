@@ -28,8 +28,8 @@ class Home:
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of a shell that names no servers."""
-        hidden = {"DATABASE_URL", "REDIS_URL"}
-        kept = {name: value for name, value in os.environ.items() if name not in hidden}
+        hidden = ("DATABASE_URL", "REDIS_URL", "ATLASPAY_TEST_", "PYTEST_")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         return {**kept, "ATLASPAY_HOME": str(self.path), "PYTHONPATH": str(ROOT), **more}
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
