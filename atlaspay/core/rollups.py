@@ -258,16 +258,22 @@ def _held_up(source: Source, generation: int, done: Ran) -> Ran:
     since = mark.as_of or mark.pending_at
     age_s = (mark.ran_at - since).total_seconds() if since and mark.ran_at else 0
     if age_s > HELD_UP_S:
-        extra = {"source": source.name, "age_s": round(age_s), "holder_pid": _one(_HOLDER)}
+        extra = {
+            "source": source.name,
+            "age_s": round(age_s),
+            "holder_pid": _one(_HOLDER, [source.table]),
+        }
         log.error("rollups.held_up", extra=extra)
     return done
 
 
-# The transaction that has been writing for longest.
+# The writer of the table that has been at it for longest.
 _HOLDER = """
-SELECT (SELECT pid FROM pg_stat_activity
-        WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
-          AND datname = current_database() ORDER BY xact_start LIMIT 1)
+SELECT (SELECT l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'relation' AND l.relation = %s::regclass
+          AND l.mode = 'RowExclusiveLock' AND l.pid <> pg_backend_pid()
+          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        ORDER BY a.xact_start LIMIT 1)
 """
 
 
