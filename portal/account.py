@@ -1,31 +1,25 @@
 """A person's own account: password, and the second factor if they want one."""
 
-import base64
 from typing import Any
 
-import segno
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_post_parameters
 
-from atlaspay.core.access import gate, second_factor, throttle
+from atlaspay.core.access import enrolment, gate, second_factor, throttle
 from atlaspay.core.access.forms import too_many
 from atlaspay.core.access.log import Kind, record
+from atlaspay.core.access.proving import check_code
 from atlaspay.core.access.throttle import TooManyFailuresError
-from atlaspay.core.crypto import SealError, seal, unseal
 from atlaspay.core.errors import ConflictError
 from atlaspay.core.peer import client_address
 from portal.door.forms import CodeForm, NewPasswordForm, password_field
-from portal.door.views import check_code
 from portal.pages import page, show
 from portal.rights import ROLE_WORDS, Right
 from portal.scope import Scope, scoped
-
-_SECRET = "portal_new_secret"  # noqa: S105
 
 
 class ChangePasswordForm(NewPasswordForm):
@@ -86,7 +80,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     scope = scoped(request)
     if second_factor.of_user(scope.user) is not None:
         return HttpResponseRedirect(reverse("portal:account"))
-    secret = _new_secret(request, scope)
+    secret = enrolment.secret_of(request, scope.user)
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -98,14 +92,14 @@ def enrol(request: HttpRequest) -> HttpResponse:
         else:
             if made is not None:
                 factor, codes = made
-                del request.session[_SECRET]
+                enrolment.forget_secret(request)
                 gate.move_to(request, factor)
                 record(Kind.SECOND_FACTOR_ENROLLED, request)
                 return show(request, "portal/codes.html", {"codes": codes})
             form.refuse("This is not the code your app shows now. Is its clock right?")
     values = {
         "form": form,
-        "qr": _qr(second_factor.uri_of(secret, scope.user.get_username())),
+        "qr": enrolment.qr(second_factor.uri_of(secret, scope.user.get_username())),
         "secret": second_factor.secret_text(secret),
     }
     return show(request, "portal/enrol.html", values)
@@ -154,25 +148,3 @@ def _shown(
         "role_words": ROLE_WORDS[scope.role],
     }
     return show(request, "portal/account.html", values, status=status)
-
-
-def _new_secret(request: HttpRequest, scope: Scope) -> bytes:
-    """Return the secret this session is enrolling, so that a reload shows the same picture."""
-    place = f"portal session|new_secret|user {scope.user.pk}"
-    kept = request.session.get(_SECRET)
-    if kept is not None:
-        try:
-            return unseal(base64.b64decode(kept), place=place)
-        except SealError:
-            pass  # Another person's, or sealed under a key that is gone: made anew.
-    secret = second_factor.new_secret()
-    request.session[_SECRET] = base64.b64encode(seal(secret, place=place)).decode()
-    return secret
-
-
-def _qr(text: str) -> SafeString:
-    """Return the QR code as inline SVG; dark on light in both colour schemes, or phones fail."""
-    made = segno.make(text, error="m", micro=False)
-    return mark_safe(  # noqa: S308 - segno writes paths, no text of ours
-        made.svg_inline(scale=5, border=4, dark="#111827", light="#ffffff", omitsize=True)
-    )

@@ -9,8 +9,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from atlaspay.core.access import throttle
-from atlaspay.core.access.forms import CODE_LENGTH, PASSWORD_LENGTH, too_many
-from atlaspay.core.access.log import Kind, record
+from atlaspay.core.access.forms import (
+    CODE_LENGTH,
+    PASSWORD_LENGTH,
+    log_failed_sign_in,
+    too_many,
+)
 from atlaspay.core.access.throttle import TooManyFailuresError
 from atlaspay.core.peer import client_address
 from portal.members.people import EMAIL_LENGTH, username_of
@@ -63,21 +67,13 @@ class SignInForm(forms.Form):
             raise ValidationError(too_many(error.wait_s), code="locked_out") from None
         found = authenticate(self.request, username=username, password=password)
         if not isinstance(found, User) or find_scope(found, "") is None:
-            self._log(username, is_last=bool(used_up))
+            log_failed_sign_in(self.request, username, is_last=bool(used_up))
             raise ValidationError(WRONG, code="invalid_login")
         address, pair = charges
         throttle.give_back(address)
         throttle.forget([pair])
         self.user = found
         return self.cleaned_data
-
-    def _log(self, username: str, *, is_last: bool) -> None:
-        # A name nobody has may be a password typed one field too early: it is not kept.
-        user = User.objects.filter(username=username).first()
-        detail = "" if user else "unknown name"
-        record(Kind.LOGIN_FAILED, self.request, user=user, detail=detail)
-        if is_last:
-            record(Kind.LOCKED_OUT, self.request, user=user, detail="password")
 
 
 class CodeForm(forms.Form):

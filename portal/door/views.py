@@ -8,11 +8,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from atlaspay.core.access import gate, second_factor
-from atlaspay.core.access.forms import too_many
 from atlaspay.core.access.log import Kind, record
-from atlaspay.core.access.models import SecondFactor
-from atlaspay.core.access.second_factor import Checked, Verdict
-from atlaspay.core.access.throttle import TooManyFailuresError
+from atlaspay.core.access.proving import check_code
 from portal.door.forms import CodeForm, SignInForm
 from portal.middleware import CHOSEN
 from portal.pages import at_the_door, page, safe_next, show
@@ -58,30 +55,6 @@ def code(request: HttpRequest) -> HttpResponse:
             gate.admit(request, held.user, factor, detail=how)
             return HttpResponseRedirect(safe_next(request, held.next_url))
     return _door(request, "code", {"form": form}, wait_s=wait_s)
-
-
-def check_code(
-    request: HttpRequest, form: CodeForm, factor: SecondFactor
-) -> tuple[Checked | None, int]:
-    """Return the verdict of a right code, or None with the refusal on the form, and seconds to
-    wait.
-    """
-    user = factor.user
-    try:
-        checked = second_factor.check(factor, form.cleaned_data["code"])
-    except TooManyFailuresError as error:
-        form.refuse(too_many(error.wait_s))
-        return None, error.wait_s
-    if checked.is_right:
-        if checked.verdict is Verdict.RECOVERY:
-            left = second_factor.codes_left(factor)
-            record(Kind.RECOVERY_CODE_USED, request, user=user, detail=f"{left} left")
-        return checked, 0
-    record(Kind.SECOND_FACTOR_FAILED, request, user=user)
-    if checked.used_up:
-        record(Kind.LOCKED_OUT, request, user=user, detail="code")
-    form.refuse("This code is wrong or was used already. Wait for the next one.")
-    return None, 0
 
 
 @at_the_door

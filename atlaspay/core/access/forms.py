@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
+from django.http import HttpRequest
 from unfold.forms import AuthenticationForm
 from unfold.widgets import BASE_INPUT_CLASSES
 
@@ -51,20 +52,12 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
         try:
             cleaned: dict[str, Any] = super().clean()
         except ValidationError:
-            self._log(username, bool(used_up))
+            log_failed_sign_in(self.request, username, is_last=bool(used_up))
             raise
         address, pair = charges
         throttle.give_back(address)
         throttle.forget([pair])
         return cleaned
-
-    def _log(self, username: str, is_last: bool) -> None:
-        # A name nobody has may be a password typed one field too early: it is not kept.
-        user = User.objects.filter(username=username).first()
-        detail = "" if user else "unknown name"
-        record(Kind.LOGIN_FAILED, self.request, user=user, detail=detail)
-        if is_last:
-            record(Kind.LOCKED_OUT, self.request, user=user, detail="password")
 
 
 class CodeForm(forms.Form):
@@ -101,3 +94,13 @@ def too_many(wait_s: int) -> str:
     """Return the refusal of a throttled try with the time left."""
     left = console.span(wait_s + 59) if wait_s >= 60 else f"{wait_s} s"
     return f"Too many failed tries. Try again in {left}."
+
+
+def log_failed_sign_in(request: HttpRequest, username: str, *, is_last: bool) -> None:
+    """Log a wrong name or password; `is_last`: that was the last try for now."""
+    # A name nobody has may be a password typed one field too early: it is not kept.
+    user = User.objects.filter(username=username).first()
+    detail = "" if user else "unknown name"
+    record(Kind.LOGIN_FAILED, request, user=user, detail=detail)
+    if is_last:
+        record(Kind.LOCKED_OUT, request, user=user, detail="password")

@@ -1,9 +1,7 @@
 """The door's pages: password, code, enrolment, and a person's own second factor."""
 
-import base64
 from typing import Any
 
-import segno
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import User
@@ -11,22 +9,18 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 
 from atlaspay.core import clock
-from atlaspay.core.access import gate, second_factor
-from atlaspay.core.access.forms import CodeForm, SignInForm, too_many
+from atlaspay.core.access import enrolment, gate, second_factor
+from atlaspay.core.access.forms import CodeForm, SignInForm
 from atlaspay.core.access.log import Kind, record
 from atlaspay.core.access.models import SecondFactor
-from atlaspay.core.access.second_factor import Checked, Verdict
-from atlaspay.core.access.throttle import TooManyFailuresError
-from atlaspay.core.crypto import SealError, seal, unseal
+from atlaspay.core.access.proving import check_code
 from atlaspay.core.errors import ConflictError
 
-_SECRET = "access_new_secret"  # noqa: S105
 _PROVED = "access_proved_for"
 
 
@@ -82,7 +76,7 @@ def code_view(request: HttpRequest, site: Any) -> HttpResponse:
     form = CodeForm(request.POST or None, is_recovery=is_recovery)
     wait_s = 0
     if request.method == "POST" and form.is_valid():
-        checked, wait_s = _checked(request, form, factor, held.user)
+        checked, wait_s = check_code(request, form, factor)
         if checked is not None:
             gate.admit(request, held.user, factor, detail=f"password and {checked.verdict.value}")
             return HttpResponseRedirect(held.next_url or reverse("admin:index"))
@@ -105,7 +99,7 @@ def enrol_view(request: HttpRequest, site: Any) -> HttpResponse:
             return HttpResponseRedirect(reverse("admin:second_factor"))
     elif second_factor.of_user(user) is not None:
         return HttpResponseRedirect(reverse("admin:code"))
-    secret = _new_secret(request, user)
+    secret = enrolment.secret_of(request, user)
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -122,7 +116,7 @@ def enrol_view(request: HttpRequest, site: Any) -> HttpResponse:
         "title": "Set up your second factor",
         "form": form,
         "user_waiting": user,
-        "qr": _qr(second_factor.uri_of(secret, user.get_username())),
+        "qr": enrolment.qr(second_factor.uri_of(secret, user.get_username())),
         "secret": second_factor.secret_text(secret),
         "is_first": replacing is None,
     }
@@ -137,8 +131,8 @@ def _enrolled(
     factor: SecondFactor,
     codes: list[str],
 ) -> HttpResponse:
-    for name in (_SECRET, _PROVED):
-        request.session.pop(name, None)
+    enrolment.forget_secret(request)
+    request.session.pop(_PROVED, None)
     record(Kind.SECOND_FACTOR_ENROLLED, request, user=user)
     if held is not None:
         gate.admit(request, user, factor, detail="password and a new app")
@@ -159,7 +153,7 @@ def own_view(request: HttpRequest, site: Any) -> HttpResponse:
     form.fields["code"].widget.attrs.pop("autofocus")
     wait_s = 0
     if request.method == "POST" and form.is_valid():
-        checked, wait_s = _checked(request, form, factor, user)
+        checked, wait_s = check_code(request, form, factor)
         if checked is not None and request.POST.get("do") == "move":
             request.session[_PROVED] = [factor.pk, clock.now().timestamp()]
             return HttpResponseRedirect(reverse("admin:enrol"))
@@ -172,56 +166,11 @@ def own_view(request: HttpRequest, site: Any) -> HttpResponse:
     return _page(request, site, "access/own.html", context, wait_s)
 
 
-def _checked(
-    request: HttpRequest, form: CodeForm, factor: SecondFactor, user: User
-) -> tuple[Checked | None, int]:
-    """Return the verdict of a right code, or None with the refusal on the form, and seconds to
-    wait.
-    """
-    try:
-        checked = second_factor.check(factor, form.cleaned_data["code"])
-    except TooManyFailuresError as error:
-        form.refuse(too_many(error.wait_s))
-        return None, error.wait_s
-    if checked.is_right:
-        if checked.verdict is Verdict.RECOVERY:
-            left = second_factor.codes_left(factor)
-            record(Kind.RECOVERY_CODE_USED, request, user=user, detail=f"{left} left")
-        return checked, 0
-    record(Kind.SECOND_FACTOR_FAILED, request, user=user)
-    if checked.used_up:
-        record(Kind.LOCKED_OUT, request, user=user, detail="code")
-    form.refuse("This code is wrong or was used already. Wait for the next one.")
-    return None, 0
-
-
 def _has_proved(request: HttpRequest, factor_id: int) -> bool:
     """Say whether this session showed a code of that factor just now."""
     proved, at_s = request.session.get(_PROVED, [None, 0.0])
     age_s = clock.now().timestamp() - float(at_s)
     return bool(proved == factor_id) and age_s <= gate.WAITS_AT_MOST.total_seconds()
-
-
-def _new_secret(request: HttpRequest, user: User) -> bytes:
-    """Return the secret this session is enrolling, so that a reload shows the same picture."""
-    place = f"session|new_secret|user {user.pk}"
-    kept = request.session.get(_SECRET)
-    if kept is not None:
-        try:
-            return unseal(base64.b64decode(kept), place=place)
-        except SealError:
-            pass  # Another person's, or sealed under a key that is gone: made anew.
-    secret = second_factor.new_secret()
-    request.session[_SECRET] = base64.b64encode(seal(secret, place=place)).decode()
-    return secret
-
-
-def _qr(text: str) -> SafeString:
-    """Return the QR code as inline SVG; dark on light in both colour schemes, or phones fail."""
-    made = segno.make(text, error="m", micro=False)
-    return mark_safe(  # noqa: S308 - segno writes paths, no text of ours
-        made.svg_inline(scale=5, border=4, dark="#111827", light="#ffffff", omitsize=True)
-    )
 
 
 def _codes_page(request: HttpRequest, site: Any, codes: list[str], next_url: str) -> HttpResponse:
