@@ -13,7 +13,7 @@ from portal import once
 from portal.pages import page, show
 from portal.rights import Right
 from portal.scope import Scope, scoped
-from portal.webhooks import shown
+from portal.webhooks import figure_tables, shown
 from portal.webhooks.forms import EndpointForm, add_faults
 from webhooks import figures, rollup_figures, rotation, search, selectors, services
 from webhooks.models import Endpoint, EndpointCheck
@@ -65,7 +65,7 @@ def _days_of_all(scope: Scope) -> Table:
     today = datetime.combine(clock.now().date(), time(), UTC)
     since_at, until_at = today - timedelta(days=DAYS_SHOWN - 1), today + timedelta(days=1)
     days = rollup_figures.by_day(scope.partner_id, since_at, until_at)
-    return shown.sums_table(days, rollup_figures.as_of())
+    return figure_tables.sums_table(days, rollup_figures.as_of())
 
 
 @page(read=Right.WEBHOOKS, change=Right.WEBHOOKS)
@@ -140,7 +140,7 @@ def days(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     scope = scoped(request)
     found = selectors.endpoint_of(scope.partner_id, endpoint_id)
     counted = figures.delivery_figures(scope.partner_id, endpoint_id=found.pk)
-    values = {"title": found.url, "table": shown.days_table(counted), "endpoint": found}
+    values = {"title": found.url, "table": figure_tables.days_table(counted), "endpoint": found}
     is_part = "HX-Request" in request.headers
     return show(request, "console/table.html" if is_part else "portal/webhooks/days.html", values)
 
