@@ -75,6 +75,8 @@ def measure(stack: Stack, *, seconds: float) -> dict[str, Any]:
         "calls_to_the_dead_endpoint": tried[0] if tried else 0,
         "webhook_p99_alone_s": before,
         "webhook_p99_beside_dead_endpoint_s": after,
+        "webhook_p50_alone_s": _share_of(alone, 0.5),
+        "webhook_p50_beside_dead_endpoint_s": _share_of(beside, 0.5),
         "webhook_p99_alone_s_by_round": [_p99([one]) for one in alone],
         "webhook_p99_beside_dead_endpoint_s_by_round": [_p99([one]) for one in beside],
         "ratio": ratio(after, before),
@@ -102,6 +104,10 @@ def _pile_up(stack: Stack, dead: Tenant) -> None:
 
 
 def _p99(runs: Sequence[Run]) -> float | None:
+    return _share_of(runs, 0.99)
+
+
+def _share_of(runs: Sequence[Run], share: float) -> float | None:
     if any(one.faults for one in runs):
         return None
-    return rounded(percentile([took_s for one in runs for took_s in one.notify_s], 0.99))
+    return rounded(percentile([took_s for one in runs for took_s in one.notify_s], share))

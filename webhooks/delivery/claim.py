@@ -37,13 +37,19 @@ class Target:
     url: str
     keys: tuple[bytes, ...]
     health: Health
+    has_backlog: bool = True
 
     @property
     def depth(self) -> int:
         """Return how many deliveries may be claimed at once."""
         if self.health.is_probing:
             return 1
-        return self.health.window * (1 if self.health.failing_since else DEPTH)
+        is_ahead = self.has_backlog and self.health.failing_since is None
+        return self.health.window * (DEPTH if is_ahead else 1)
+
+    def without_backlog(self) -> "Target":
+        """Return it with no rows claimed ahead of its calls."""
+        return replace(self, has_backlog=False)
 
     def narrowed(self, window: int) -> "Target":
         """Return it with no more than so many calls at once."""

@@ -1,19 +1,20 @@
 """The delivery loop of one task: claim, send and record overlap until nothing is due.
 
 When the time slice ends, endpoints that fail get no new calls; healthy ones go on being served
-while the last slow calls run out, so that a hanging endpoint never makes the others wait.
+while the last slow calls run out. What waits for an endpoint that does not answer is left out of
+every reckoning (`flight`), so that the others are served as if it were not there.
 """
 
 import logging
 import queue
 import time
-from collections import Counter
 from dataclasses import dataclass
 
 from django.db.utils import OperationalError
 
 from webhooks.delivery import claim, upkeep
 from webhooks.delivery.claim import Target
+from webhooks.delivery.flight import Flight
 from webhooks.delivery.lanes import ALONE_WINDOW, Lanes
 from webhooks.delivery.record import record
 from webhooks.delivery.result import Outcome, Result
@@ -28,7 +29,10 @@ CAPACITY = 1_500  # claimed and not yet recorded
 FLUSH_MAX = 500
 FLUSH_WAIT_S = 0.02
 CLAIM_EVERY_S = 0.05  # while an earlier claim is still being sent
-SLOW_S = 0.5
+UNLOAD_EVERY_S = 0.5
+# With so many deliveries waiting for endpoints that hang, one that has not answered yet gets a
+# single call at a time: connections are kept for those that do.
+HANGING_MAX = 300
 TIDY_EVERY_S = 10.0
 WRITE_TRIES = 3
 
@@ -67,11 +71,12 @@ class _Run:
         self.sender = Sender(signing_key()[1])
         self.lanes = Lanes()
         self.targets: dict[str, Target] = {}
-        self.in_flight: Counter[str] = Counter()
-        self.claimed_at: dict[str, float] = {}  # delivery id, oldest first
+        self.flight = Flight()
         self.started = time.monotonic()
         self.slice_end = self.started + budget_s
         self.next_claim_at = 0.0
+        self.next_unload_at = 0.0
+        self.hanging = 0  # of those under way
         self.last_claim = 0
         self.is_over = False
 
@@ -79,9 +84,10 @@ class _Run:
         self.summary.canceled = _tidy()
         while True:
             found = self._may_claim() and self._claim()
-            if not found and not self.claimed_at:
+            if not found and not self.flight:
                 break
             self.lanes.renew()
+            self._unload()
             self._record(self._collect())
         self.summary.has_more = self.is_over and bool(claim.due_targets())
         if self.summary.claimed:
@@ -99,25 +105,25 @@ class _Run:
 
     def _may_claim(self) -> bool:
         now = time.monotonic()
+        self.hanging = self.flight.hanging(now)
         if not self.is_over and now >= self.slice_end:
             self.is_over = True
             self.sender.rest_slow_lanes()
             # What this run will not claim for again, another worker may.
-            self.lanes.release(keep=[one for one, calls in self.in_flight.items() if calls])
-        if self.is_over:
-            oldest = next(iter(self.claimed_at.values()), now)
-            if now - oldest < SLOW_S or now - self.started > HARD_STOP_S:
-                return False
-        has_run_down = len(self.claimed_at) <= self.last_claim // 2
-        has_room = len(self.claimed_at) <= CAPACITY - FLUSH_MAX
+            self.lanes.release(keep=self.flight.busy())
+        if self.is_over and (not self.hanging or now - self.started > HARD_STOP_S):
+            return False
+        moving = len(self.flight) - self.hanging
+        has_run_down = moving <= self.last_claim // 2 and self.last_claim > 0
+        has_room = moving <= CAPACITY - FLUSH_MAX
         return has_run_down or (has_room and now >= self.next_claim_at)
 
     def _claim(self) -> bool:
         targets = self._mine(claim.due_targets())
         self.targets.update({target.endpoint_id: target for target in targets})
-        room = CAPACITY - len(self.claimed_at)
+        room = CAPACITY - len(self.flight) + self.hanging
         items = claim.claim(
-            claim.share(targets, capacity=min(room, FLUSH_MAX), in_flight=self.in_flight)
+            claim.share(targets, capacity=min(room, FLUSH_MAX), in_flight=self.flight.calls)
         )
         now = time.monotonic()
         self.last_claim = len(items)
@@ -125,8 +131,7 @@ class _Run:
         if not items:
             return False
         self.summary.claimed += len(items)
-        self.in_flight.update(item.endpoint_id for item in items)
-        self.claimed_at.update((item.id, now) for item in items)
+        self.flight.take(items, now)
         self.sender.send(self.targets.copy(), items)
         return True
 
@@ -136,14 +141,37 @@ class _Run:
             targets = [target for target in targets if target.health.failing_since is None]
         held = self.lanes.hold([target.endpoint_id for target in targets])
         if not self.lanes.is_coordinated:
-            return [target.narrowed(ALONE_WINDOW) for target in targets]
-        return [target for target in targets if target.endpoint_id in held]
+            targets = [target.narrowed(ALONE_WINDOW) for target in targets]
+        is_crowded = self.hanging >= HANGING_MAX
+        return [
+            self._tempered(target, is_crowded=is_crowded)
+            for target in targets
+            if target.endpoint_id in held
+        ]
+
+    def _tempered(self, target: Target, *, is_crowded: bool) -> Target:
+        if is_crowded and target.endpoint_id not in self.flight.proven:
+            return target.narrowed(1).without_backlog()
+        return target.without_backlog() if target.endpoint_id in self.flight.slow else target
+
+    def _unload(self) -> None:
+        """Have given back what waits behind calls that hang: it is nobody's to keep."""
+        if self.hanging and time.monotonic() >= self.next_unload_at:
+            self.next_unload_at = time.monotonic() + UNLOAD_EVERY_S
+            self.sender.unload_slow_lanes()
 
     def _collect(self) -> list[Result]:
-        """Return what has come back, waiting a moment for the first and then for company."""
+        """Return what has come back, waiting a moment for the first and then for company: for
+        nothing that hangs, and no longer than until the next claim where nothing else moves.
+        """
         results: list[Result] = []
-        deadline = time.monotonic() + FLUSH_WAIT_S
-        while self.claimed_at and len(results) < min(FLUSH_MAX, len(self.claimed_at)):
+        now = time.monotonic()
+        deadline = now + FLUSH_WAIT_S
+        moving = len(self.flight) - self.flight.hanging(now)
+        if not moving and now < self.next_claim_at:
+            deadline = min(deadline, self.next_claim_at)
+        wanted = max(1, min(FLUSH_MAX, moving)) if self.flight else 0
+        while len(results) < wanted:
             try:
                 wait_s = deadline - time.monotonic()
                 results.append(self.sender.results.get(wait_s > 0, max(wait_s, 0)))
@@ -163,9 +191,8 @@ class _Run:
                 log.warning("webhook.record_failed", extra={"attempt": attempt})
                 if attempt == WRITE_TRIES:
                     raise
+        self.flight.land(results, time.monotonic())
         for result in results:
-            self.in_flight[result.item.endpoint_id] -= 1
-            self.claimed_at.pop(result.item.id, None)
             if result.outcome is Outcome.DELIVERED:
                 self.summary.delivered += 1
             elif result.outcome is Outcome.UNSENT:

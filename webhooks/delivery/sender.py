@@ -72,6 +72,16 @@ class Sender:
             if lane.active and (lane.streak or time.monotonic() - lane.moved_at > PAUSE_S):
                 lane.is_closed = True
 
+    def unload_slow_lanes(self) -> None:
+        """Give back what waits on lanes that have not finished a call for a second."""
+        self._fanout.loop.call_soon_threadsafe(self._unload_slow_lanes)
+
+    def _unload_slow_lanes(self) -> None:
+        for lane in self._lanes.values():
+            if lane.active and time.monotonic() - lane.moved_at > PAUSE_S:
+                while lane.waiting:
+                    self._give_back(lane.waiting.popleft(), PAUSE_S)
+
     def _accept(self, targets: dict[str, Target], items: list[Claimed]) -> None:
         for endpoint_id, of_endpoint in groupby(items, key=lambda item: item.endpoint_id):
             lane = self._lane(targets[endpoint_id])
