@@ -30,8 +30,14 @@ class Membership(models.Model):
     )
     role = models.CharField(max_length=9, choices=Role)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    last_entered_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Signed in to this partner's portal, or switched to it.",
+    )
 
-    history = HistoricalRecords(bases=[ActorHistory])
+    history = HistoricalRecords(bases=[ActorHistory], excluded_fields=["last_entered_at"])
 
     class Meta:
         constraints = [

@@ -13,9 +13,10 @@ from atlaspay.core.access import gate, second_factor
 from atlaspay.core.access.log import Kind, record
 from portal.door.forms import NewPasswordForm
 from portal.members import invitations
+from portal.members.members import note_entry
 from portal.members.people import account_of, belongs_somewhere
 from portal.middleware import CHOSEN
-from portal.models import Invitation, Role
+from portal.models import Invitation, Membership, Role
 from portal.pages import at_the_door, show
 from portal.rights import ROLE_WORDS
 from portal.scope import actor_of
@@ -36,7 +37,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         values = {**_words(found), "sign_in": f"{reverse('portal:login')}?{query}"}
         return show(request, "portal/door/invitation.html", values)
     if request.method == "POST":
-        _accept(request, token, account, found)
+        note_entry(_accept(request, token, account, found).pk)
         return HttpResponseRedirect(reverse("portal:home"))
     return show(request, "portal/door/invitation.html", {**_words(found), "is_signed_in": True})
 
@@ -48,24 +49,26 @@ def _with_password(request: HttpRequest, token: str, found: Invitation, user: Us
     """
     form = NewPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        _accept(request, token, user, found, password=form.cleaned_data["password"])
+        made = _accept(request, token, user, found, password=form.cleaned_data["password"])
         if second_factor.of_user(user) is not None:
             return HttpResponseRedirect(reverse("portal:login"))
         gate.admit(request, user, None, detail="portal, invitation")
         request.session[CHOSEN] = found.partner_id
+        note_entry(made.pk)
         return HttpResponseRedirect(reverse("portal:home"))
     return show(request, "portal/door/invitation.html", {**_words(found), "form": form})
 
 
 def _accept(
     request: HttpRequest, token: str, user: User, found: Invitation, *, password: str = ""
-) -> None:
+) -> Membership:
     with context.bind(actor=actor_of(user)):
-        invitations.accept(token, user, password=password)
+        made = invitations.accept(token, user, password=password)
         detail = f"accepted the invitation as {found.role} of {found.partner_id}"
         record(Kind.MEMBER_CHANGED, request, user=user, detail=detail)
     request.session[CHOSEN] = found.partner_id
     messages.success(request, f"Welcome to {found.partner.name}.")
+    return made
 
 
 def _words(found: Invitation) -> dict[str, object]:

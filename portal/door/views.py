@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.contrib.auth import logout as django_logout
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -9,12 +10,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from atlaspay.core.access import gate, second_factor
 from atlaspay.core.access.log import Kind, record
+from atlaspay.core.access.models import SecondFactor
 from atlaspay.core.access.proving import check_code
 from portal.door.forms import CodeForm, SignInForm
+from portal.members.members import note_entry
 from portal.middleware import CHOSEN
 from portal.pages import at_the_door, page, safe_next, show
 from portal.rights import Right
-from portal.scope import scope_or_none, scoped
+from portal.scope import find_scope, scope_or_none, scoped
 
 
 @at_the_door
@@ -31,7 +34,7 @@ def login(request: HttpRequest) -> HttpResponse:
     if not form.is_valid() or form.user is None:
         return _door(request, "login", {"form": form, "next": next_url}, wait_s=form.wait_s)
     if second_factor.of_user(form.user) is None:
-        gate.admit(request, form.user, None, detail="portal, password")
+        admit(request, form.user, None, detail="portal, password")
         return HttpResponseRedirect(next_url)
     gate.hold(request, form.user, next_url)
     return HttpResponseRedirect(reverse("portal:code"))
@@ -52,7 +55,7 @@ def code(request: HttpRequest) -> HttpResponse:
         checked, wait_s = check_code(request, form, factor)
         if checked is not None:
             how = f"portal, password and {checked.verdict.value}"
-            gate.admit(request, held.user, factor, detail=how)
+            admit(request, held.user, factor, detail=how)
             return HttpResponseRedirect(safe_next(request, held.next_url))
     return _door(request, "code", {"form": form}, wait_s=wait_s)
 
@@ -72,9 +75,19 @@ def logout(request: HttpRequest) -> HttpResponse:
 def switch(request: HttpRequest) -> HttpResponse:
     """Show another of the person's partners from here on."""
     wanted = request.POST.get("partner", "")
-    if any(one.partner_id == wanted for one in scoped(request).memberships):
+    found = next((one for one in scoped(request).memberships if one.partner_id == wanted), None)
+    if found is not None:
         request.session[CHOSEN] = wanted
+        note_entry(found.pk)
     return HttpResponseRedirect(reverse("portal:home"))
+
+
+def admit(request: HttpRequest, user: User, factor: SecondFactor | None, *, detail: str) -> None:
+    """Let somebody in, and note it at the partner they are shown first."""
+    gate.admit(request, user, factor, detail=detail)
+    scope = find_scope(user, request.session.get(CHOSEN, ""))
+    if scope is not None:
+        note_entry(scope.membership.pk)
 
 
 def _door(

@@ -2,6 +2,7 @@
 
 from django.db import transaction
 
+from atlaspay.core import clock
 from atlaspay.core.errors import ConflictError, InvalidRequestError, NotFoundError
 from portal.models import Membership, Role
 
@@ -32,6 +33,11 @@ def remove(partner_id: str, membership_id: int) -> Membership:
         found = _locked(partner_id, membership_id, is_leaving=True)
         found.delete()
     return found
+
+
+def note_entry(membership_id: int) -> None:
+    """Note that the person came into this partner's portal just now; no other partner is told."""
+    Membership.objects.filter(pk=membership_id).update(last_entered_at=clock.now())
 
 
 def _locked(partner_id: str, membership_id: int, *, is_leaving: bool) -> Membership:

@@ -1,7 +1,7 @@
 """Members, invitations, passwords and second factors."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -170,6 +170,40 @@ def test_who_is_removed_is_out_at_once(market: Market, owner: Client) -> None:
 
     assert not is_in(client)
     assert not is_in_with(PASSWORD)
+
+
+def test_a_partner_is_told_when_somebody_was_there_and_not_when_they_were_elsewhere(
+    market: Market, other: Market, owner: Client
+) -> None:
+    ben = member(market.partner, Role.VIEWER, email="ben@acme.example")
+    there = Membership.objects.create(user=ben, partner=other.partner, role=Role.VIEWER)
+    here = Membership.objects.get(user=ben, partner=market.partner)
+    client = Client()
+    first = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+    with clock.frozen(first):
+        sign_in(client, "ben@acme.example")
+    shown = other.client().get(MEMBERS).content.decode()
+    assert "02 Nov" not in shown
+    assert "02 Nov 09:30:00" in owner.get(MEMBERS).content.decode()
+    there.refresh_from_db()
+    assert there.last_entered_at is None
+
+    second = datetime(2026, 11, 2, 9, 40, tzinfo=UTC)
+    with clock.frozen(second):
+        client.post("/portal/switch/", {"partner": other.partner.id})
+
+    for one in (here, there):
+        one.refresh_from_db()
+    assert (here.last_entered_at, there.last_entered_at) == (first, second)
+    assert here.history.count() == 1
+
+
+def test_who_accepts_an_invitation_was_there(market: Market, owner: Client) -> None:
+    link = invited_link(owner, "ben@acme.example")
+    with clock.frozen(clock.now()):
+        Client().post(link, {"password": NEW, "again": NEW})
+        made = Membership.objects.get(user__username="ben@acme.example")
+        assert made.last_entered_at == clock.now()
 
 
 def test_the_command_prints_an_owners_link(market: Market, capsys) -> None:
