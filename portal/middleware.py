@@ -84,7 +84,7 @@ def _over(request: HttpRequest) -> HttpResponse | None:
         why = "no partner's portal is open to you"
     else:
         has_factor = second_factor.of_user(user) is not None
-        why = gate.why_over(request, needs_factor=has_factor)
+        why = gate.why_over(request, needs_factor=has_factor, begun_after=scope.sessions_ended_at)
     if why:
         record(Kind.SESSION_ENDED, request, detail=why)
         logout(request)

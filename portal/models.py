@@ -36,6 +36,12 @@ class Membership(models.Model):
         editable=False,
         help_text="Signed in to this partner's portal, or switched to it.",
     )
+    suspended_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="By the platform's support, until let in."
+    )
+    sessions_ended_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Sessions that began before it are over."
+    )
 
     history = HistoricalRecords(bases=[ActorHistory], excluded_fields=["last_entered_at"])
 
@@ -44,9 +50,10 @@ class Membership(models.Model):
             models.UniqueConstraint(fields=["user", "partner"], name="membership_once"),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role"),
         ]
+        permissions = [("manage_member", "Can suspend portal members and end their sessions")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} is {self.role} of {self.partner_id}"
+        return f"{self.user.get_username()} at {self.partner.name}"
 
 
 class Invitation(models.Model):
@@ -75,7 +82,7 @@ class Invitation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.role} of {self.partner_id}"
+        return f"{self.email} to {self.partner.name}"
 
 
 class Upload(models.Model):

@@ -19,6 +19,7 @@ How a page is added:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
@@ -71,6 +72,12 @@ class Scope:
     def may(self, right: Right | str) -> bool:
         """Say whether the person may do this here."""
         return may(self.role, Right(right))
+
+    @property
+    def sessions_ended_at(self) -> datetime | None:
+        """Sessions of the person that began before this instant are over, at whatever partner."""
+        found = [one.sessions_ended_at for one in self.memberships if one.sessions_ended_at]
+        return max(found, default=None)
 
     @property
     def rights(self) -> dict[str, bool]:
@@ -132,11 +139,12 @@ def scope_or_none(request: HttpRequest) -> Scope | None:
 def find_scope(user: User, wanted_partner_id: str) -> Scope | None:
     """Return somebody's scope: at the wanted partner if they belong to it, else at their first.
 
-    One query. None for staff, for who is not active, and for who belongs to nobody.
+    One query. None for staff, for who is not active, and for who belongs to nobody; where support
+    suspended a membership the person belongs there no more until they are let in again.
     """
     if user.is_staff or not user.is_active:
         return None
-    rows = Membership.objects.filter(user=user).select_related("partner")
+    rows = Membership.objects.filter(user=user, suspended_at=None).select_related("partner")
     found = list(rows.order_by("partner__name", "id"))
     if not found:
         return None

@@ -58,6 +58,8 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Partners", "storefront", "partners.partner"),
             ("API keys", "key", "partners.apikey"),
+            ("Portal members", "contacts", "portal.membership"),
+            ("Invitations", "mail", "portal.invitation"),
         ),
     ),
     (

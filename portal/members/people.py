@@ -37,8 +37,8 @@ def account_of(email: str) -> User | None:
 
 
 def belongs_somewhere(user: User) -> bool:
-    """Say whether the person is a member of any partner: who is not cannot sign in."""
-    return Membership.objects.filter(user=user).exists()
+    """Say whether a partner's portal is open to the person: to whom none is cannot sign in."""
+    return Membership.objects.filter(user=user, suspended_at=None).exists()
 
 
 def _refused(detail: str) -> InvalidRequestError:

@@ -13,10 +13,13 @@ from django.urls import URLPattern, URLResolver, reverse
 from atlaspay.core.access.models import AccessEvent
 from compliance.models import SavedFilter
 from compliance.services.decide import seen_mark
+from portal.members.invitations import invite
+from portal.models import Role
 from tests.compliance.factories import blocked_case, listed_case, open_case, staff
 from tests.compliance.test_decide import approve, reject
 from tests.console.test_pages import signed_in
-from tests.factories import ApiKeyFactory
+from tests.factories import ApiKeyFactory, PartnerFactory
+from tests.portal.people import member
 
 pytestmark = pytest.mark.django_db
 # Rows that say that somebody came or was refused, and nothing of the business.
@@ -106,6 +109,9 @@ def tables() -> dict[str, str]:
 def forms() -> list[dict[str, str]]:
     """Make one of everything, and return what somebody might send to any of it."""
     ApiKeyFactory()
+    partner = PartnerFactory()
+    member(partner)
+    invite(partner.id, email="new@market.example", role=Role.VIEWER)
     ada = staff("officer", "ada")
     case = open_case()
     listed_case()

@@ -5,7 +5,7 @@ it. A session that is in names the second factor that opened it, and ends with t
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import login
@@ -92,11 +92,17 @@ def factor_id(request: HttpRequest) -> int | None:
     return found
 
 
-def why_over(request: HttpRequest, *, needs_factor: bool | None = None) -> str:
+def why_over(
+    request: HttpRequest,
+    *,
+    needs_factor: bool | None = None,
+    begun_after: datetime | None = None,
+) -> str:
     """Return in words why this signed-in session must end now, or nothing.
 
     `needs_factor` says whether it must stand on a second factor; None: as the console's settings
-    say. Costs a query where it must. Notes the use, at most once a minute.
+    say. `begun_after`: when the person's sessions were ended by somebody else, None where they were
+    not. Costs a query where it must. Notes the use, at most once a minute.
     """
     if needs_factor is None:
         needs_factor = settings.ATLASPAY_REQUIRE_TOTP
@@ -108,6 +114,8 @@ def why_over(request: HttpRequest, *, needs_factor: bool | None = None) -> str:
         return f"{settings.ATLASPAY_SESSION_HOURS} hours after signing in"
     if seen_s is not None and now_s - seen_s >= settings.ATLASPAY_SESSION_IDLE_MINUTES * 60:
         return f"{settings.ATLASPAY_SESSION_IDLE_MINUTES} minutes without activity"
+    if begun_after is not None and (since_s is None or since_s <= begun_after.timestamp()):
+        return "support ended your sessions"
     if needs_factor and not _stands(request):
         return "no second factor"
     if since_s is None:
