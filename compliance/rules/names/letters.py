@@ -146,12 +146,12 @@ _BONE = str.maketrans("pvTDZJScjgqxr", "bftddzsskkkkl", "aewyh")
 
 def is_abjad(text: str) -> bool:
     """Say whether a word is written in Arabic or Hebrew letters."""
-    return any("\u0590" <= letter <= "\u08ff" for letter in text)
+    return not text.isascii() and any("\u0590" <= letter <= "\u08ff" for letter in text)
 
 
 def is_ideographic(text: str) -> bool:
     """Say whether a word has Han, kana or Hangul letters, which stand for syllables."""
-    return any(
+    return not text.isascii() and any(
         "\u3040" <= letter <= "\u9fff" or "\uac00" <= letter <= "\ud7af" or letter > "\U0001ffff"
         for letter in text
     )
@@ -159,7 +159,9 @@ def is_ideographic(text: str) -> bool:
 
 def is_foreign(text: str) -> bool:
     """Say whether a word is in an alphabet that is neither Latin nor one of those above."""
-    return any("\u0370" <= letter <= "\u058f" or "\u0900" <= letter <= "\u1cff" for letter in text)
+    return not text.isascii() and any(
+        "\u0370" <= letter <= "\u058f" or "\u0900" <= letter <= "\u1cff" for letter in text
+    )
 
 
 @lru_cache(maxsize=65_536)

@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from compliance.rules.names import letters
@@ -43,7 +44,8 @@ class Piece(NamedTuple):
     is_tied: bool
 
 
-def pieces(name: str) -> list[Piece]:
+@lru_cache(maxsize=256)  # one question asks several times about the same name
+def pieces(name: str) -> tuple[Piece, ...]:
     """Return the pieces in the order written, case-folded, without punctuation and marks."""
     plain = _plain(name)
     found: list[Piece] = []
@@ -61,7 +63,7 @@ def pieces(name: str) -> list[Piece]:
         dots = plain[max(run.start() - 1, 0) : run.start()] + after
         is_foreign = syllabic > 1 or not _MIDDLE_DOTS.isdisjoint(dots)
         found += [Piece(one, False) for one in ((text,) if is_foreign else _syllabic(text))]
-    return found
+    return tuple(found)
 
 
 def recipient_key(name: str) -> str:
