@@ -3,7 +3,9 @@
 import os
 
 from celery import Celery, Task
-from celery.signals import setup_logging, task_postrun, task_prerun
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_process_init
+
+from atlaspay.core import collector
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "atlaspay.settings")
 
@@ -15,6 +17,12 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_django_logging(**_: object) -> None:
     """Leave logging as the settings configured it."""
+
+
+@worker_process_init.connect
+def _calm_collector(**_: object) -> None:
+    """Once a child, before its first task."""
+    collector.calm()
 
 
 @task_prerun.connect
