@@ -318,7 +318,7 @@ if IS_PRODUCTION and SANDBOX_ENABLED:
     for _name in ("SANDBOX_BANK_API_KEY", "SANDBOX_BANK_WEBHOOK_SECRET"):
         if not env.text(_name):
             env.fail(f"{_name} must be set where ATLASPAY_SANDBOX=1 runs in production")
-ATLASPAY_BANK_IN_FLIGHT = env.integer("ATLASPAY_BANK_IN_FLIGHT", 300, low=1, high=5000)
+ATLASPAY_BANK_IN_FLIGHT = env.integer("ATLASPAY_BANK_IN_FLIGHT", 600, low=1, high=5000)
 ATLASPAY_BANK_RATE_START = env.integer("ATLASPAY_BANK_RATE_START", 500, low=1)
 ATLASPAY_BANK_RATE_MAX = env.integer("ATLASPAY_BANK_RATE_MAX", 5000, low=1)
 ATLASPAY_LEASE_S = env.integer("ATLASPAY_LEASE_S", 30, low=2, high=600)
