@@ -8,11 +8,12 @@ from django.urls import reverse
 
 from atlaspay.core import console
 from atlaspay.core.console import Fact, Table
+from portal.filters import FilterForm
 from portal.pages import page, show
 from portal.rights import Right
 from portal.scope import Scope, scoped
 from portal.webhooks import shown
-from portal.webhooks.deliveries import objects_named, older_link
+from portal.webhooks.deliveries import objects_named
 from portal.webhooks.forms import tells
 from webhooks import search
 from webhooks.event_types import CATALOGUE
@@ -21,7 +22,7 @@ from webhooks.models import Event
 PAGE_SIZE = 50
 
 
-class EventsForm(forms.Form):
+class EventsForm(FilterForm):
     """Filters of the event log."""
 
     type = forms.ChoiceField(
@@ -33,6 +34,8 @@ class EventsForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"placeholder": "Id or reference"}),
     )
+
+    field_order = ["type", "of", "since", "until"]
 
 
 @page(read=Right.READ)
@@ -48,10 +51,12 @@ def events(request: HttpRequest) -> HttpResponse:
             scope.partner_id,
             type=wanted["type"] or None,
             object_ids=objects_named(scope, wanted["of"]),
+            since_at=form.since_at,
+            until_at=form.until_at,
             before=_cursor(request, scope),
             limit=PAGE_SIZE,
         )
-        older = older_link(wanted, found[-1].pk) if has_more else ""
+        older = "?" + form.query(before=found[-1].pk) if has_more else ""
     rows = [
         [
             shown.link(reverse("portal:event", args=[event.pk]), event.type),
@@ -65,7 +70,8 @@ def events(request: HttpRequest) -> HttpResponse:
     headers = ["Type", "Of", "Sequence>", "At", "What it tells"]
     values = {
         "title": "Event log",
-        "summary": "Every event, whatever became of its delivery. Programs read it at /v1/events.",
+        "summary": "Every event, whatever became of its delivery; days in UTC. Programs read it at"
+        " /v1/events.",
         "form": form,
         "table": Table("Events", headers, rows, empty="None that fit."),
         "older": older,

@@ -1,11 +1,20 @@
 """Forms in the address: what a list is narrowed to. A wrong value is said and narrows nothing."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.http import urlencode
+
+# Days that a calendar can go on from, in both directions.
+_FIRST, _LAST = date(1900, 1, 1), date(9000, 12, 31)
+
+
+def _in_calendar(day: date) -> None:
+    if not _FIRST <= day <= _LAST:
+        raise ValidationError("Choose a day between 1900 and 9000.")
 
 
 def date_field(label: str) -> forms.DateField:
@@ -13,6 +22,7 @@ def date_field(label: str) -> forms.DateField:
     return forms.DateField(
         label=label,
         required=False,
+        validators=[_in_calendar],
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
 

@@ -14,7 +14,9 @@ AND scope = %(scope)s AND grain = 'd' AND start_at >= %(since_at)s AND start_at 
 _SUMS = f"""
 SELECT coalesce(sum(attempts), 0)::bigint AS attempts, coalesce(sum(tried), 0)::bigint AS tried,
        coalesce(sum(first_delivered), 0)::bigint AS first_delivered,
-       coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(prompt), 0)::bigint AS prompt
+       coalesce(sum(delivered), 0)::bigint AS delivered,
+       coalesce(sum(prompt), 0)::bigint AS prompt,
+       coalesce(sum(exhausted), 0)::bigint AS exhausted
 FROM webhooks_deliveryrollup WHERE {_WHERE}
 """  # noqa: S608 - names of this file
 _TIMES = f"""
@@ -22,7 +24,7 @@ SELECT bucket, sum(deliveries)::bigint AS count FROM webhooks_deliverytime WHERE
 GROUP BY bucket
 """  # noqa: S608 - names of this file
 _SUMS_BY_DAY = f"""
-SELECT start_at, attempts, tried, first_delivered, delivered, prompt
+SELECT start_at, attempts, tried, first_delivered, delivered, prompt, exhausted
 FROM webhooks_deliveryrollup WHERE {_WHERE} ORDER BY start_at
 """  # noqa: S608 - names of this file
 _TIMES_BY_DAY = f"""
@@ -55,11 +57,12 @@ class Deliveries:
     first_delivered: int
     delivered: int
     prompt: int
+    exhausted: int
     times: dict[int, int]
 
 
 def deliveries(scope: str, since_at: datetime, until_at: datetime) -> Deliveries:
-    """Return the sums of whole days (UTC) of a partner, or of all where `scope` is empty."""
+    """Return the sums of whole days (UTC) of a partner, an endpoint, or of all: `scope` empty."""
     values: dict[str, Any] = {"scope": scope, "since_at": since_at, "until_at": until_at}
     times = {row["bucket"]: row["count"] for row in sql.fetch(_TIMES, values)}
     return Deliveries(**sql.fetch(_SUMS, values)[0], times=times)

@@ -1,4 +1,4 @@
-"""Sums of deliveries by hour and day, kept from the attempts, which are written once and stay until
+"""Sums of deliveries by day, kept from the attempts, which are written once and stay until
 `prune`: the sums outlive them.
 
 Tests that a partner asked for do not count. An attempt whose sender died counts as tried; should
@@ -21,35 +21,41 @@ from webhooks.models import DeliveryRollup, DeliveryRollupMark, DeliveryTime
 
 ROLL_UP_TASK = "webhooks.roll_up"
 
-_NAMES = ("attempts", "tried", "first_delivered", "delivered", "prompt")
+_NAMES = ("attempts", "tried", "first_delivered", "delivered", "prompt", "exhausted")
 # A delivered one that was retried by hand is delivered a second time and counts once.
 FACTS = """
-SELECT d.partner_id, date_trunc('hour', d.event_at, 'UTC') AS hour_at, a.number = 1 AS is_first,
-       a.outcome = 'delivered' AND (a.number = 1 OR NOT EXISTS (
-           SELECT FROM webhooks_deliveryattempt e WHERE e.delivery_id = a.delivery_id
-           AND e.number < a.number AND e.outcome = 'delivered')) AS is_delivered,
+SELECT d.partner_id, d.endpoint_id, date_trunc('day', d.event_at, 'UTC') AS day_at,
+       a.number = 1 AS is_first, a.outcome = 'delivered' AND NOT before.delivered AS is_delivered,
+       CASE WHEN before.delivered OR a.gave_up = before.gave_up THEN 0
+            WHEN a.gave_up THEN 1 WHEN a.outcome = 'delivered' THEN -1 ELSE 0 END AS given_up,
        greatest(0, round(date_part('epoch',
            coalesce(a.started_at + a.duration_ms * interval '1 ms', a.created_at) - d.event_at)
            * 1000))::bigint AS latency_ms
 FROM webhooks_deliveryattempt a JOIN webhooks_delivery d ON d.id = a.delivery_id
+CROSS JOIN LATERAL (
+    SELECT coalesce(bool_or(e.outcome = 'delivered'), false) AS delivered,
+           coalesce(bool_or(e.gave_up), false) AS gave_up
+    FROM webhooks_deliveryattempt e
+    WHERE a.number > 1 AND e.delivery_id = a.delivery_id AND e.number < a.number
+) before
 WHERE a.id > %(after)s AND a.id <= %(until)s AND d.object_id <> d.endpoint_id
   AND d.event_at >= %(edge)s
 """
 _ROLL = f"""
 WITH fine AS MATERIALIZED (
-    SELECT partner_id, hour_at,
+    SELECT partner_id, endpoint_id, day_at,
            CASE WHEN is_delivered THEN width_bucket(latency_ms, {SQL_BOUNDS}) END AS bucket,
            count(*) AS attempts, count(*) FILTER (WHERE is_first) AS tried,
            count(*) FILTER (WHERE is_first AND is_delivered) AS first_delivered,
            count(*) FILTER (WHERE is_delivered) AS delivered,
-           count(*) FILTER (WHERE is_delivered AND latency_ms <= {PROMISED_S * 1000}) AS prompt
-    FROM ({FACTS}) f GROUP BY 1, 2, 3
+           count(*) FILTER (WHERE is_delivered AND latency_ms <= {PROMISED_S * 1000}) AS prompt,
+           sum(given_up) AS exhausted
+    FROM ({FACTS}) f GROUP BY 1, 2, 3, 4
 ), placed AS MATERIALIZED (
-    SELECT f.*, w.scope, g.grain, g.start_at FROM fine f
-    CROSS JOIN LATERAL (VALUES (f.partner_id), ('')) AS w(scope)
-    CROSS JOIN LATERAL (
-        VALUES ('h', f.hour_at), ('d', date_trunc('day', f.hour_at, 'UTC'))
-    ) AS g(grain, start_at)
+    SELECT f.*, g.scope, g.grain, g.start_at FROM fine f
+    CROSS JOIN LATERAL (VALUES
+        (f.partner_id, 'd', f.day_at), ('', 'd', f.day_at), (f.endpoint_id, 'd', f.day_at)
+    ) AS g(scope, grain, start_at)
 ), sums AS (
     INSERT INTO webhooks_deliveryrollup AS r
         (generation, scope, grain, start_at, {", ".join(_NAMES)})

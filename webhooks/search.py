@@ -4,13 +4,17 @@ For pages that people read; programs follow the feed (`selectors.feed`).
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q
 
+from atlaspay.core import ids
 from webhooks import sql
 from webhooks.models import Delivery, Endpoint, Event
 
+# By how much an id's clock, or a transaction's end, may differ from the time of its events.
+APART = timedelta(hours=1)
 # Each endpoint's newest by its own index, then the newest of those: a partner has few endpoints.
 _NEWEST = """
 SELECT found.id
@@ -101,13 +105,27 @@ def events(
     *,
     type: str | None = None,
     object_ids: Sequence[str] | None = None,
+    since_at: datetime | None = None,
+    until_at: datetime | None = None,
     before: Event | None = None,
     limit: int,
 ) -> tuple[list[Event], bool]:
     """Return up to `limit` events without their bodies, in the feed's order backwards, and whether
-    there are more. `before` is the last event seen.
+    there are more. `before` is the last event seen; `until_at` is the first instant after.
     """
     found = Event.objects.filter(partner_id=partner_id)
+    # Transactions are numbered as time goes on, and the feed's index goes by their numbers: those
+    # written well before and after say where in it to look; the event's own time decides.
+    if since_at is not None:
+        found = found.filter(created_at__gte=since_at)
+        outside = Event.objects.filter(id__lt=ids.floor("ev", since_at - APART)).order_by("-id")
+        if (xid := outside.values_list("xid", flat=True).first()) is not None:
+            found = found.filter(xid__gte=xid)
+    if until_at is not None:
+        found = found.filter(created_at__lt=until_at)
+        outside = Event.objects.filter(id__gt=ids.floor("ev", until_at + APART)).order_by("id")
+        if (xid := outside.values_list("xid", flat=True).first()) is not None:
+            found = found.filter(xid__lte=xid)
     if type is not None:
         found = found.filter(type=type)
     if object_ids is not None:

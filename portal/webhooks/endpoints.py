@@ -1,25 +1,22 @@
 """Endpoints: the list, a new one with its secret shown once, and the page of one."""
 
-from datetime import UTC, datetime, time, timedelta
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from atlaspay.core import clock, console
+from atlaspay.core import console
 from atlaspay.core.console import Fact, Table
 from atlaspay.core.errors import ProblemError
 from portal import once
 from portal.pages import page, show
 from portal.rights import Right
 from portal.scope import Scope, scoped
-from portal.webhooks import figure_tables, shown
+from portal.webhooks import shown
 from portal.webhooks.forms import EndpointForm, add_faults
-from webhooks import figures, rollup_figures, rotation, search, selectors, services
+from webhooks import figure_tables, rotation, search, selectors, services
 from webhooks.models import Endpoint, EndpointCheck
 
 ROWS_SHOWN = 10
-DAYS_SHOWN = 7
 CHANGES_SHOWN = 20
 TAKEN = (
     "This form was sent before, and what it made is in this list. Its secret was shown then, once;"
@@ -54,18 +51,10 @@ def endpoints(request: HttpRequest) -> HttpResponse:
             "summary": "Signed messages to your servers, at every change of a payout.",
             "tables": [
                 Table("Endpoints", headers, rows, empty=empty),
-                _days_of_all(scope),
+                figure_tables.days_table(scope.partner_id, "The last seven days, all endpoints"),
             ],
         },
     )
-
-
-def _days_of_all(scope: Scope) -> Table:
-    """Return the last seven days of all endpoints, from sums that are kept."""
-    today = datetime.combine(clock.now().date(), time(), UTC)
-    since_at, until_at = today - timedelta(days=DAYS_SHOWN - 1), today + timedelta(days=1)
-    days = rollup_figures.by_day(scope.partner_id, since_at, until_at)
-    return figure_tables.sums_table(days, rollup_figures.as_of())
 
 
 @page(read=Right.WEBHOOKS, change=Right.WEBHOOKS)
@@ -128,21 +117,10 @@ def endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
             Fact("Endpoint id", console.code(found.pk)),
         ],
         "is_rotating": rotation.is_open(found),
-        "tables": [_changes(found)],
+        "tables": [figure_tables.days_table(found.pk), _changes(found)],
         **_live(scope, found),
     }
     return show(request, "portal/webhooks/endpoint.html", values)
-
-
-@page(read=Right.READ)
-def days(request: HttpRequest, endpoint_id: str) -> HttpResponse:
-    """Show how deliveries to one endpoint went, counted now: its page asks for this by itself."""
-    scope = scoped(request)
-    found = selectors.endpoint_of(scope.partner_id, endpoint_id)
-    counted = figures.delivery_figures(scope.partner_id, endpoint_id=found.pk)
-    values = {"title": found.url, "table": figure_tables.days_table(counted), "endpoint": found}
-    is_part = "HX-Request" in request.headers
-    return show(request, "console/table.html" if is_part else "portal/webhooks/days.html", values)
 
 
 @page(read=Right.READ)

@@ -12,7 +12,6 @@ urlpatterns = [
     path("deliveries/<str:delivery_id>/retry/", deliveries.retry, name="delivery_retry"),
     path("deliveries/<str:delivery_id>/adopt/", deliveries.adopt, name="delivery_adopt"),
     path("<str:endpoint_id>/", endpoints.endpoint, name="webhook"),
-    path("<str:endpoint_id>/days/", endpoints.days, name="webhook_days"),
     path("<str:endpoint_id>/live/", endpoints.live, name="webhook_live"),
     path("<str:endpoint_id>/edit/", changes.edit, name="webhook_edit"),
     path("<str:endpoint_id>/disable/", changes.disable, name="webhook_disable"),

@@ -2,9 +2,14 @@
 
 import html
 import json
+import secrets
+from datetime import datetime
+from urllib.parse import parse_qs
 
 import pytest
 
+from atlaspay.core import ids
+from atlaspay.core.ids import new_id
 from tests.payouts.factories import make_payouts
 from tests.portal.conftest import Market
 from tests.webhooks.factories import emit, make_endpoint
@@ -34,6 +39,61 @@ def test_filters_find_by_type_and_payout(market: Market, other: Market, viewer):
     assert found(viewer, of="po_" + "0" * 26) == set()
     assert found(viewer, of="nothing of ours") == set()
     assert viewer.get(LIST, {"type": "payout.exploded"}).status_code == 400
+
+
+def at(partner, instant: str) -> str:
+    """Store an event of that instant."""
+    moment = datetime.fromisoformat(instant)
+    pk = ids.floor("ev", moment)[:-6] + secrets.token_hex(3)
+    event = Event(id=pk, partner=partner, type="payout.settled", object_id=new_id("po"))
+    event.sequence, event.body, event.created_at = 1, b"{}", moment
+    event.save(force_insert=True)
+    return pk
+
+
+def test_days_narrow_the_log_and_pages_keep_them(market, viewer, monkeypatch):
+    before = at(market.partner, "2026-03-01T23:59:59.9Z")
+    first = at(market.partner, "2026-03-02T00:00:00Z")
+    inside = [at(market.partner, f"2026-03-02T{hour:02d}:30:00Z") for hour in (1, 2, 3)]
+    last = at(market.partner, "2026-03-03T23:59:59.9Z")
+    after = at(market.partner, "2026-03-04T00:00:00Z")
+    much_later = at(market.partner, "2026-03-05T12:00:00Z")
+    days = {"since": "2026-03-02", "until": "2026-03-03"}
+    assert found(viewer, **days) == {first, *inside, last}
+    mine = {before, first, *inside, last, after, much_later}
+    assert found(viewer, since="2026-03-03") & mine == {last, after, much_later}
+    assert found(viewer, until="2026-03-01") == {before}
+    assert found(viewer, **days, type="payout.failed") == set()
+
+    monkeypatch.setattr("portal.events.PAGE_SIZE", 2)
+    pages, query = [], "?since=2026-03-02&until=2026-03-03"
+    while query:
+        answer = viewer.get(LIST + query)
+        pages.append(found(viewer, **parse_qs_flat(query)))
+        query = answer.context["older"]
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert set().union(*pages) == {first, *inside, last}
+
+
+def parse_qs_flat(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query.removeprefix("?")).items()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"since": "yesterday"}, "Enter a valid date."),
+        ({"since": "2026-03-02", "until": "2026-03-01"}, "This is before the first day."),
+        ({"until": "9999-12-31"}, "Choose a day between 1900 and 9000."),
+        ({"since": "0001-01-01"}, "Choose a day between 1900 and 9000."),
+    ],
+)
+def test_days_that_are_none_are_said_and_show_nothing(market, viewer, wrong, words):
+    emit(market.partner)
+    answer = viewer.get(LIST, wrong)
+    assert answer.status_code == 400
+    assert words in answer.content.decode()
+    assert found(viewer, **wrong) == set()
 
 
 def test_the_log_goes_back_in_the_order_of_the_feed(market, viewer, monkeypatch):

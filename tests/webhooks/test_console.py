@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.webhooks.factories import emit, make_endpoint
-from webhooks import services
+from webhooks import rollups, services
 from webhooks.checks.loop import run_checks
 from webhooks.delivery.loop import run_deliveries
 from webhooks.models import Delivery, Event
@@ -41,6 +41,7 @@ def test_an_endpoints_page_tells_its_mode_its_checks_and_how_deliveries_went(rec
     receiver.handlers["/careless"] = lambda headers, body: 200
     services.update_endpoint(endpoint.partner_id, endpoint.id, {"url": receiver.url + "/careless"})
     run_checks()
+    rollups.roll_up()
     page = staff(*VIEW).get(reverse("admin:webhooks_endpoint_change", args=[endpoint.id]))
     text = page.content.decode()
     for words in (

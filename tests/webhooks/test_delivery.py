@@ -145,6 +145,8 @@ def test_the_whole_schedule_ends_exhausted_with_one_mail_and_a_retry_starts_afre
     assert set(Delivery.objects.values_list("state", "step", "attempt_count")) == {
         ("exhausted", 12, 12)
     }
+    ended = DeliveryAttempt.objects.filter(gave_up=True).values_list("number", flat=True)
+    assert list(ended) == [12, 12]
     assert run_deliveries().claimed == 0
     message = MailMessage.objects.get()
     assert message.kind == "delivery_exhausted"

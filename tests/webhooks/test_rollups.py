@@ -25,19 +25,24 @@ def delivery_of(endpoint, *, event_at=AT) -> Delivery:
     return Delivery.objects.get(event=event_id)
 
 
-def attempt(delivery, number, outcome, *, after_s=1.0, took_ms=250) -> None:
+def attempt(delivery, number, outcome, *, after_s=1.0, took_ms=250, gave_up=False) -> None:
     DeliveryAttempt.objects.create(
         delivery=delivery,
         number=number,
         outcome=outcome,
         started_at=delivery.event_at + timedelta(seconds=after_s),
         duration_ms=took_ms,
+        gave_up=gave_up,
     )
 
 
 def day(scope: str) -> tuple[int, ...]:
     row = DeliveryRollup.objects.get(scope=scope, grain="d", start_at=AT.replace(hour=0, minute=0))
     return (row.attempts, row.tried, row.first_delivered, row.delivered, row.prompt)
+
+
+def given_up(scope: str) -> int:
+    return DeliveryRollup.objects.get(scope=scope, grain="d").exhausted
 
 
 def test_first_and_later_attempts_by_partner_and_for_all(endpoint):
@@ -49,12 +54,10 @@ def test_first_and_later_attempts_by_partner_and_for_all(endpoint):
     attempt(delivery_of(other), 1, "failed")
     assert rollups.roll_up().counted == 4
 
-    assert day(endpoint.partner_id) == (3, 2, 1, 2, 1)
+    assert day(endpoint.partner_id) == day(endpoint.pk) == (3, 2, 1, 2, 1)
     assert day(other.partner_id) == (1, 1, 0, 0, 0)
     assert day("") == (4, 3, 1, 2, 1)
-    counts = dict(
-        DeliveryTime.objects.filter(scope="", grain="h").values_list("bucket", "deliveries")
-    )
+    counts = dict(DeliveryTime.objects.filter(scope="").values_list("bucket", "deliveries"))
     assert sum(counts.values()) == 2
     assert abs(percentile_ms(counts, 0.5) - 2_250) <= 225
     assert abs(percentile_ms(counts, 1.0) - 40_250) <= 4_025
@@ -99,4 +102,28 @@ def test_a_rebuild_counts_what_is_kept_and_leaves_older_days(endpoint):
     assert day("") == pruned == (1, 1, 1, 1, 1)
     today = DeliveryRollup.objects.get(scope="", grain="d", start_at__gt=AT)
     assert (today.generation, today.attempts, today.delivered) == (2, 1, 1)
-    assert DeliveryTime.objects.count() == 8
+    assert DeliveryTime.objects.count() == 6
+
+
+def test_what_was_given_up_counts_until_a_retry_by_hand_delivers_it(endpoint):
+    first, second = delivery_of(endpoint), delivery_of(endpoint)
+    attempt(first, 12, "failed", gave_up=True)
+    attempt(second, 12, "refused", gave_up=True)
+    rollups.roll_up()
+    assert (given_up(endpoint.pk), given_up(endpoint.partner_id), given_up("")) == (2, 2, 2)
+
+    attempt(first, 13, "refused")
+    attempt(second, 13, "failed", gave_up=True)  # given up again, still one
+    rollups.roll_up()
+    assert given_up(endpoint.pk) == 2
+    attempt(first, 14, "delivered", after_s=9_000)
+    rollups.roll_up()
+    assert (given_up(endpoint.pk), given_up("")) == (1, 1)
+    attempt(first, 15, "failed", gave_up=True)  # asked for again, though it had arrived
+    rollups.roll_up()
+    before = list(DeliveryRollup.objects.order_by("scope").values_list("scope", "exhausted"))
+    rollups.rebuild()
+    assert given_up(endpoint.pk) == 1
+    assert before == list(
+        DeliveryRollup.objects.order_by("scope").values_list("scope", "exhausted")
+    )

@@ -1,5 +1,7 @@
 """Looking through deliveries and events: what is found, and that no search reads a whole table."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -12,6 +14,7 @@ from webhooks.models import Delivery, Event
 pytestmark = pytest.mark.django_db
 
 PAST = 6_000
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def test_deliveries_of_several_endpoints_come_newest_first_and_in_pages():
@@ -59,11 +62,13 @@ def test_no_search_reads_the_whole_table(monkeypatch):
     payout_id = Event.objects.filter(partner=mine.partner).values_list("object_id", flat=True)[0]
     last = Event.objects.filter(partner=mine.partner).order_by("-xid", "-position")[10]
     with CaptureQueriesContext(connection) as ran:
-        for states in ((), ("pending",), ("exhausted", "canceled")):
+        for states in ((), ("pending",), ("exhausted", "canceled"), ("superseded",)):
             search.deliveries(mine.partner_id, states=states, before="wd_7", limit=50)
         search.deliveries(mine.partner_id, object_ids=[payout_id], limit=50)
         search.events(mine.partner_id, before=last, limit=50)
         search.events(mine.partner_id, type="payout.settled", limit=50)
+        week = timedelta(days=7)
+        search.events(mine.partner_id, since_at=NOW - week, until_at=NOW, limit=50)
         search.events(mine.partner_id, object_ids=[payout_id], limit=50)
         search.waiting_count(mine)
     with connection.cursor() as cursor:

@@ -11,7 +11,7 @@ from unfold.decorators import display
 from atlaspay.core import clock, console
 from atlaspay.core.admin import ReadOnlyAdmin, choice_filter
 from atlaspay.core.console import Fact, Table
-from webhooks import figures, rotation, selectors
+from webhooks import figure_tables, rotation, selectors
 from webhooks.event_types import CATALOGUE
 from webhooks.models import Delivery, Endpoint, Event
 
@@ -86,7 +86,12 @@ class EndpointAdmin(ReadOnlyAdmin):
                 Fact("Old secret valid until", console.when(obj.previous_secret_until)),
                 Fact("Endpoint id", console.code(obj.pk)),
             ],
-            "tables": [_figures(obj), _checks(obj), _deliveries(obj), _history(obj)],
+            "tables": [
+                figure_tables.days_table(obj.pk),
+                _checks(obj),
+                _deliveries(obj),
+                _history(obj),
+            ],
         }
 
 
@@ -141,32 +146,6 @@ class EventAdmin(ReadOnlyAdmin):
             ],
             "tables": [Table("Deliveries", ["Endpoint", "State", "Attempts>", "Delivered"], rows)],
         }
-
-
-def _figures(endpoint: Endpoint) -> Table:
-    rows = [
-        [
-            day.on_day.strftime("%d %b"),
-            day.events,
-            _percent(day.delivered_share),
-            _percent(day.prompt_share),
-            _seconds(day.latency_p50_s),
-            _seconds(day.latency_p95_s),
-            _seconds(day.latency_p99_s),
-            day.exhausted,
-        ]
-        for day in figures.delivery_figures(endpoint.partner_id, endpoint_id=endpoint.pk)
-    ]
-    headers = ["Day (UTC)", "Events>", "Delivered>", "Within 30 s>", "p50>", "p95>", "p99>"]
-    return Table("The last seven days", [*headers, "Exhausted>"], rows)
-
-
-def _percent(share: float | None) -> object:
-    return console.text_or_dash(None if share is None else f"{share:.2%}")
-
-
-def _seconds(seconds: float | None) -> object:
-    return console.text_or_dash(None if seconds is None else f"{seconds:.2f} s")
 
 
 def _checks(endpoint: Endpoint) -> Table:

@@ -56,20 +56,20 @@ SELECT id, state FROM done
 _ATTEMPTS = """
 INSERT INTO webhooks_deliveryattempt AS a
     (delivery_id, number, outcome, http_status, error, detail, response_body, response_headers,
-     started_at, duration_ms)
+     started_at, duration_ms, gave_up)
 SELECT u.delivery_id, u.number, u.outcome, u.http_status, u.error, u.detail, u.body,
-       u.headers::jsonb, u.started_at, u.duration_ms
+       u.headers::jsonb, u.started_at, u.duration_ms, u.gave_up
 FROM unnest(
     %(ids)b::text[], %(numbers)b::int[], %(outcomes)b::text[], %(statuses)b::int[],
     %(errors)b::text[], %(details)b::text[], %(bodies)b::bytea[], %(headers)b::text[],
-    %(started)b::timestamptz[], %(durations)b::int[]
+    %(started)b::timestamptz[], %(durations)b::int[], %(gave_up)b::bool[]
 ) AS u(delivery_id, number, outcome, http_status, error, detail, body, headers, started_at,
-       duration_ms)
+       duration_ms, gave_up)
 ON CONFLICT (delivery_id, number) DO UPDATE
 SET outcome = excluded.outcome, http_status = excluded.http_status, error = excluded.error,
     detail = excluded.detail, response_body = excluded.response_body,
     response_headers = excluded.response_headers, started_at = excluded.started_at,
-    duration_ms = excluded.duration_ms
+    duration_ms = excluded.duration_ms, gave_up = excluded.gave_up
 WHERE a.outcome = 'in_doubt'
 """
 
@@ -101,7 +101,7 @@ def record(results: list[Result], targets: dict[str, Target]) -> None:
     with transaction.atomic():
         rows = sql.fetch(_DELIVERIES, _delivery_columns(results, verdicts))
         kept = {row["id"]: row["state"] for row in rows}
-        _write_attempts([result for result in results if result.outcome is not Outcome.UNSENT])
+        _write_attempts([one for one in results if one.outcome is not Outcome.UNSENT], kept)
         _write_health(results, targets)
         _follow_up(results, kept, targets)
 
@@ -134,7 +134,7 @@ def _delivery_columns(
     }
 
 
-def _write_attempts(sent: list[Result]) -> None:
+def _write_attempts(sent: list[Result], kept: dict[str, str]) -> None:
     if not sent:
         return
     sql.run(
@@ -150,6 +150,7 @@ def _write_attempts(sent: list[Result]) -> None:
             "headers": [json.dumps(dict(result.headers)) for result in sent],
             "started": [result.started_at for result in sent],
             "durations": [result.duration_ms for result in sent],
+            "gave_up": [kept.get(result.item.id) == "exhausted" for result in sent],
         },
     )
 

@@ -143,6 +143,12 @@ class Delivery(models.Model):
                 condition=Q(state__in=["exhausted", "canceled"]),
                 name="delivery_failed",
             ),
+            models.Index(
+                F("endpoint"),
+                F("id").desc(),
+                condition=Q(state="superseded"),
+                name="delivery_superseded",
+            ),
         ]
         verbose_name_plural = "deliveries"
         permissions = [("retry_delivery", "Can retry deliveries")]
@@ -152,7 +158,9 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """One send and its answer; `in_doubt` where the sender died before it knew."""
+    """One send and its answer; `in_doubt` where the sender died before it knew. `gave_up`: with it
+    the schedule ended.
+    """
 
     class Outcome(models.TextChoices):
         DELIVERED = "delivered", "2xx"
@@ -176,6 +184,7 @@ class DeliveryAttempt(models.Model):
     response_headers = models.JSONField(default=dict, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    gave_up = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -14,10 +14,11 @@ class DeliveryRollupMark(RollupMark):
 
 
 class DeliveryRollup(models.Model):
-    """Deliveries of one scope (a partner; empty: all) and hour or day (UTC) of the event.
+    """Deliveries of one scope (a partner; an endpoint; empty: all) and day (UTC) of the event.
 
     `tried` counts deliveries with a first attempt, `first_delivered` those it succeeded for,
-    `delivered` those any attempt succeeded for, `prompt` those within 30 seconds of the event.
+    `delivered` those any attempt succeeded for, `prompt` those within 30 seconds of the event,
+    `exhausted` those given up after the whole schedule and not delivered by a retry since.
     """
 
     pk = models.CompositePrimaryKey("generation", "scope", "grain", "start_at")
@@ -30,6 +31,7 @@ class DeliveryRollup(models.Model):
     first_delivered = models.BigIntegerField()
     delivered = models.BigIntegerField()
     prompt = models.BigIntegerField()
+    exhausted = models.BigIntegerField(db_default=0)
 
     def __str__(self) -> str:
         return f"{self.scope or 'all'} {self.start_at}"
