@@ -44,9 +44,13 @@ class Piece(NamedTuple):
     is_tied: bool
 
 
-@lru_cache(maxsize=256)  # one question asks several times about the same name
-def pieces(name: str) -> tuple[Piece, ...]:
+def pieces(name: str) -> list[Piece]:
     """Return the pieces in the order written, case-folded, without punctuation and marks."""
+    return list(_cut(name))
+
+
+@lru_cache(maxsize=256)  # one question asks several times about the same name
+def _cut(name: str) -> tuple[Piece, ...]:
     plain = _plain(name)
     found: list[Piece] = []
     runs = list(_SPLIT.finditer(plain))
