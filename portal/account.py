@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -17,6 +16,7 @@ from atlaspay.core.access.throttle import TooManyFailuresError
 from atlaspay.core.errors import ConflictError
 from atlaspay.core.peer import client_address
 from portal.door.forms import CodeForm, NewPasswordForm, password_field
+from portal.members import passwords
 from portal.pages import page, show
 from portal.rights import ROLE_WORDS, Right
 from portal.scope import Scope, scoped
@@ -65,10 +65,8 @@ def password(request: HttpRequest) -> HttpResponse:
     form = ChangePasswordForm(request, scope, request.POST)
     if not form.is_valid():
         return _shown(request, form, CodeForm(), status=422)
-    scope.user.set_password(form.cleaned_data["password"])
-    scope.user.save(update_fields=["password"])
-    update_session_auth_hash(request, scope.user)
-    record(Kind.PASSWORD_CHANGED, request)
+    chosen = form.cleaned_data["password"]
+    passwords.choose(scope.user, chosen, how="by the person", request=request, keeps_session=True)
     messages.success(request, "Your password is changed. Elsewhere you are signed out.")
     return HttpResponseRedirect(reverse("portal:account"))
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth import authenticate, password_validation
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -17,6 +17,7 @@ from atlaspay.core.access.forms import (
 )
 from atlaspay.core.access.throttle import TooManyFailuresError
 from atlaspay.core.peer import client_address
+from portal.members import passwords
 from portal.members.people import EMAIL_LENGTH, username_of
 from portal.scope import find_scope
 
@@ -106,8 +107,7 @@ class NewPasswordForm(forms.Form):
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        rules = password_validation.password_validators_help_texts()
-        self.fields["password"].help_text = " ".join(rules)
+        self.fields["password"].help_text = " ".join(passwords.rules())
 
     def clean(self) -> dict[str, Any]:
         """Compare both and ask the rules."""
@@ -115,8 +115,6 @@ class NewPasswordForm(forms.Form):
         if password and again and password != again:
             self.add_error("again", "The two are not the same.")
         elif password:
-            try:
-                password_validation.validate_password(password, self.user)
-            except ValidationError as error:
-                self.add_error("password", error)
+            for words in passwords.faults(password, self.user):
+                self.add_error("password", words)
         return self.cleaned_data

@@ -63,7 +63,7 @@ def _accept(
     request: HttpRequest, token: str, user: User, found: Invitation, *, password: str = ""
 ) -> Membership:
     with context.bind(actor=actor_of(user)):
-        made = invitations.accept(token, user, password=password)
+        made = invitations.accept(token, user, password=password, request=request)
         detail = f"accepted the invitation as {found.role} of {found.partner_id}"
         record(Kind.MEMBER_CHANGED, request, user=user, detail=detail)
     request.session[CHOSEN] = found.partner_id

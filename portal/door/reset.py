@@ -9,11 +9,10 @@ from django.views.decorators.http import require_http_methods
 
 from atlaspay.core.access import throttle
 from atlaspay.core.access.forms import too_many
-from atlaspay.core.access.log import Kind, record
 from atlaspay.core.access.throttle import TooManyFailuresError
 from atlaspay.core.peer import client_address, network_of
 from portal.door.forms import NewPasswordForm
-from portal.members import resets
+from portal.members import passwords, resets
 from portal.members.people import EMAIL_LENGTH
 from portal.pages import at_the_door, show
 
@@ -58,9 +57,8 @@ def choose(request: HttpRequest, uid: str, reset_token: str) -> HttpResponse:
         return show(request, "portal/door/choose.html", {}, status=404)
     form = NewPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        user.set_password(form.cleaned_data["password"])
-        user.save(update_fields=["password"])
-        record(Kind.PASSWORD_CHANGED, request, user=user, detail="portal, by a mailed link")
+        chosen = form.cleaned_data["password"]
+        passwords.choose(user, chosen, how="by a mailed link", request=request)
         messages.info(request, "Your password is changed. Sign in with it.")
         return HttpResponseRedirect(reverse("portal:login"))
     return show(request, "portal/door/choose.html", {"form": form})

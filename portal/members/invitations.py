@@ -11,12 +11,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 
 from atlaspay.core import clock, context
 from atlaspay.core.crypto import keyed_hash
 from atlaspay.core.errors import ConflictError, InvalidRequestError, NotFoundError
 from partners.models import Partner
+from portal.members import passwords
 from portal.members.people import account_of, check_email
 from portal.models import Invitation, Membership, Role
 
@@ -68,12 +70,14 @@ def find(token: str) -> Invitation:
     return found
 
 
-def accept(token: str, user: User, *, password: str = "") -> Membership:
+def accept(
+    token: str, user: User, *, password: str = "", request: HttpRequest | None = None
+) -> Membership:
     """Make a membership of an invitation, once.
 
     `user` is the address's account: one that is signed in, or, with a `password` to set, a new one,
-    unsaved, or one that belongs nowhere any more. Raises NotFoundError, ConflictError; then nothing
-    is changed.
+    unsaved, or one that belongs nowhere any more. Raises NotFoundError, ConflictError, and
+    InvalidRequestError (the password's rules); then nothing is changed.
     """
     with transaction.atomic():
         invitation = Invitation.objects.select_for_update().filter(token_hash=_hash(token)).first()
@@ -84,9 +88,8 @@ def accept(token: str, user: User, *, password: str = "") -> Membership:
         _refuse_who_cannot(invitation.partner_id, account_of(invitation.email))
         try:
             if password:
-                user.set_password(password)
                 with transaction.atomic():
-                    user.save()
+                    passwords.choose(user, password, how="by an invitation", request=request)
         except IntegrityError:
             raise ConflictError("This address has an account now: sign in with it.") from None
         made = Membership.objects.create(

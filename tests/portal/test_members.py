@@ -11,7 +11,8 @@ from django.test import Client
 
 from atlaspay.core import clock
 from atlaspay.core.access.models import AccessEvent
-from portal.members import invitations, resets
+from atlaspay.core.errors import ConflictError, PermissionRefusedError
+from portal.members import invitations, passwords, resets
 from portal.members import members as services
 from portal.models import Invitation, Letter, Membership, Role
 from portal.scope import find_scope
@@ -301,6 +302,49 @@ def test_a_password_is_changed_with_the_old_one_and_ends_other_sessions(market: 
     assert here.cookies[COOKIE].value != key
     assert not is_in(there)
     assert is_in_with(NEW, "owner@acme.example")
+
+
+def test_every_door_sets_a_password_by_the_same_rules_and_logs_it(
+    market: Market, owner: Client
+) -> None:
+    weak = {"password": "password1234", "again": "password1234"}
+    own = signed_in(market.owner)
+    answers = [
+        own.post("/portal/account/password/", {**weak, "old": PASSWORD}),
+        Client().post(link_in(resets.link_of(market.owner)), weak),
+        Client().post(invited_link(owner, "ben@acme.example"), weak),
+    ]
+    for answer in answers:
+        assert "too common" in answer.content.decode()
+    assert not AccessEvent.objects.filter(kind="password_changed").exists()
+
+    Client().post(invited_link(owner, "ben@acme.example"), {"password": NEW, "again": NEW})
+    own.post("/portal/account/password/", {"old": PASSWORD, "password": NEW, "again": NEW})
+    link = link_in(resets.link_of(User.objects.get(pk=market.owner.pk)))
+    Client().post(link, {"password": f"{NEW} 2", "again": f"{NEW} 2"})
+
+    rows = AccessEvent.objects.filter(kind="password_changed").order_by("id")
+    assert list(rows.values_list("username", "detail")) == [
+        ("ben@acme.example", "portal, by an invitation"),
+        ("owner@acme.example", "portal, by the person"),
+        ("owner@acme.example", "portal, by a mailed link"),
+    ]
+    assert not is_in(own)
+
+
+def test_of_two_new_passwords_at_the_same_moment_one_stands(market: Market) -> None:
+    first, second = (User.objects.get(pk=market.owner.pk) for _ in range(2))
+    passwords.choose(first, NEW, how="test")
+    with pytest.raises(ConflictError, match="a moment ago"):
+        passwords.choose(second, f"{NEW} 2", how="test")
+    assert User.objects.get(pk=market.owner.pk).check_password(NEW)
+
+
+def test_the_portal_sets_no_password_of_staff(market: Market) -> None:
+    root = User.objects.create_user("root@acme.example", password=PASSWORD, is_staff=True)
+    with pytest.raises(PermissionRefusedError):
+        passwords.choose(root, NEW, how="test")
+    assert User.objects.get(pk=root.pk).check_password(PASSWORD)
 
 
 def test_an_open_session_is_no_place_to_guess_the_password(market: Market) -> None:
