@@ -35,7 +35,6 @@ BEAT_SCHEDULE = {
     "send-mail": _every(5, "webhooks.send_mail", "chores"),
     "roll-up-payouts": _every(60, "payouts.roll_up", "chores"),
     "roll-up-webhooks": _every(60, "webhooks.roll_up", "chores"),
-    "send-letters": _every(15, "portal.send_letters", "chores"),
     "tidy-portal": _every(600, "portal.tidy", "chores"),
     "prune": _every(3600, "webhooks.prune", "chores"),
 }

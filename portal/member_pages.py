@@ -7,7 +7,6 @@ from django.urls import reverse
 
 from atlaspay.core.access.log import Kind, record
 from atlaspay.core.errors import ProblemError
-from portal import mail
 from portal.members import invitations, members
 from portal.members.people import EMAIL_LENGTH
 from portal.models import Invitation, Membership, Role
@@ -30,29 +29,49 @@ def listing(request: HttpRequest) -> HttpResponse:
     """Show members and open invitations; POST invites."""
     scope = scoped(request)
     form = InviteForm(request.POST or None)
-    link = ""
     status = 200
     if request.method == "POST":
         status = 422
         if form.is_valid():
             try:
-                link = _invite(
-                    request, scope, form.cleaned_data["email"], form.cleaned_data["role"]
-                )
+                _invite(request, scope, form.cleaned_data["email"], form.cleaned_data["role"])
             except ProblemError as error:
                 form.add_error("email", error.detail)
                 status = error.status
             else:
-                if not link:
-                    return HttpResponseRedirect(reverse("portal:members"))
-                form, status = InviteForm(), 200
+                return HttpResponseRedirect(reverse("portal:members"))
+    return _listed(request, form, status=status)
+
+
+@page(change=Right.MEMBERS)
+def link(request: HttpRequest, invitation_id: int) -> HttpResponse:
+    """Show the link of an invitation whose mail was not sent, to be handed over."""
+    found = scoped(request).get(Invitation, invitation_id)
+    try:
+        shown = invitations.hand_over(found)
+    except ProblemError as error:
+        messages.error(request, error.detail)
+        return HttpResponseRedirect(reverse("portal:members"))
+    _note(request, f"{found.email}: link of the invitation shown")
+    return _listed(request, InviteForm(), link=shown, link_of=found.email)
+
+
+def _listed(
+    request: HttpRequest, form: InviteForm, *, status: int = 200, link: str = "", link_of: str = ""
+) -> HttpResponse:
+    scope = scoped(request)
     rows = scope.own(Membership).select_related("user").order_by("user__username")
-    waiting = scope.own(Invitation).filter(accepted_at=None, revoked_at=None).order_by("email")
+    open_ones = scope.own(Invitation).filter(accepted_at=None, revoked_at=None)
+    waiting = list(open_ones.order_by("email"))
+    mails = invitations.mails_of(waiting)
     values = {
         "form": form,
         "link": link,
+        "link_of": link_of,
         "members": [(one, one.user_id == scope.user.pk) for one in rows],
-        "invitations": waiting,
+        "invitations": [
+            (one, mails.get(one.pk), invitations.is_stuck(mails.get(one.pk))) for one in waiting
+        ],
         "roles": [(role.value, role.label, ROLE_WORDS[role]) for role in Role],
     }
     return show(request, "portal/members.html", values, status=status)
@@ -100,19 +119,10 @@ def withdraw(request: HttpRequest, invitation_id: int) -> HttpResponse:
     return HttpResponseRedirect(reverse("portal:members"))
 
 
-def _invite(request: HttpRequest, scope: Scope, email: str, role: str) -> str:
-    """Invite and mail; return the link where no mail server took it, to be handed over."""
-    made = invitations.invite(scope.partner_id, email=email, role=role)
+def _invite(request: HttpRequest, scope: Scope, email: str, role: str) -> None:
+    made = invitations.invite(scope.partner_id, email=email, role=role, is_mailed=True)
     _note(request, f"{made.invitation.email}: invited as {role}")
-    values = {
-        "partner": scope.partner.name,
-        "role": Role(role).label.lower(),
-        "link": made.link,
-    }
-    if mail.send("invitation", made.invitation.email, values):
-        messages.success(request, f"An invitation is on its way to {made.invitation.email}.")
-        return ""
-    return made.link
+    messages.success(request, f"An invitation is on its way to {made.invitation.email}.")
 
 
 def _note(request: HttpRequest, detail: str) -> None:

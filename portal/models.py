@@ -57,7 +57,10 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A one-time link that was mailed. Only the keyed hash of its token is kept."""
+    """A one-time link. Only the keyed hash of its token is kept.
+
+    Until its mail is sent there is a seed, of which the server's key makes the token once more.
+    """
 
     partner = models.ForeignKey(
         "partners.Partner", on_delete=models.PROTECT, related_name="invitations"
@@ -65,6 +68,7 @@ class Invitation(models.Model):
     email = models.EmailField()
     role = models.CharField(max_length=9, choices=Role)
     token_hash = models.BinaryField(max_length=32, unique=True)
+    seed = models.BinaryField(max_length=16, null=True, editable=False)
     invited_by = models.CharField(max_length=80)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
@@ -115,19 +119,3 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.id
-
-
-class Letter(models.Model):
-    """A mail to a person that is due. Its link is made when it is sent, and is kept nowhere."""
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="portal_letters"
-    )
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    sent_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        indexes = [models.Index(fields=["id"], condition=Q(sent_at=None), name="portal_letter_due")]
-
-    def __str__(self) -> str:
-        return f"letter {self.pk}"

@@ -52,6 +52,11 @@ urlpatterns = [
         member_pages.withdraw,
         name="invitation-withdraw",
     ),
+    path(
+        "members/invitations/<int:invitation_id>/link/",
+        member_pages.link,
+        name="invitation-link",
+    ),
     path("account/", account.account, name="account"),
     path("account/password/", account.password, name="account-password"),
     path("account/second-factor/", account.enrol, name="account-enrol"),

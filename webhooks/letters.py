@@ -1,9 +1,12 @@
 """Writing a mail: `templates/webhooks/mail/<kind>.txt` and `.html`, with links into the portal.
 
-The first line of the text is the subject.
+The first line of the text is the subject. Rooms above write mails of their own: the part of a kind
+before its full stop says whose it is.
 """
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +16,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.dateparse import parse_datetime
 
+from atlaspay.core.errors import AtlasError
 from webhooks import diagnosis
 from webhooks.models import Delivery, Endpoint, MailMessage
 
@@ -20,24 +24,50 @@ SUBJECT_LENGTH = 150
 DISABLE_AFTER = timedelta(days=5)
 
 
+class ObsoleteError(AtlasError):
+    """What the mail would tell is true no longer: it is not sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A mail of another room: to whom, and its text, whose first line is the subject."""
+
+    to: str
+    text: str
+
+
+# Whose kinds these are -> who writes them; raises ObsoleteError. A room above registers its own.
+WRITERS: dict[str, Callable[[MailMessage], Written]] = {}
+
+
 def compose(message: MailMessage) -> EmailMultiAlternatives:
-    """Return the mail of a row. Raises ValueError where a header would break."""
+    """Return the mail of a row. Raises ValueError where a header would break, ObsoleteError."""
+    room, dot, _ = message.kind.partition(".")
+    if dot:
+        if room not in WRITERS:
+            raise ValueError(f"nobody writes mails of {room}")
+        written = WRITERS[room](message)
+        return _letter(message, written.to, written.text)
     context = _context(message)
     text = render_to_string(f"webhooks/mail/{message.kind}.txt", context)
+    letter = _letter(message, message.partner.email, text)
+    values = {**context, "subject": letter.subject}
+    html = render_to_string(f"webhooks/mail/{message.kind}.html", values)
+    letter.attach_alternative(html, "text/html")
+    return letter
+
+
+def _letter(message: MailMessage, to: str, text: str) -> EmailMultiAlternatives:
     first, _, body = text.strip().partition("\n")
-    subject = " ".join(first.split())[:SUBJECT_LENGTH]
-    letter = EmailMultiAlternatives(
-        subject=subject,
+    return EmailMultiAlternatives(
+        subject=" ".join(first.split())[:SUBJECT_LENGTH],
         body=body.strip() + "\n",
-        to=[message.partner.email],
+        to=[to],
         headers={
             "Message-ID": _message_id(message),
             "Auto-Submitted": "auto-generated",
         },
     )
-    html = render_to_string(f"webhooks/mail/{message.kind}.html", {**context, "subject": subject})
-    letter.attach_alternative(html, "text/html")
-    return letter
 
 
 def delivery_link(delivery_id: str) -> str:

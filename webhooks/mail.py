@@ -1,4 +1,5 @@
-"""Mails to partners: a row written in the transaction of the fact; `webhooks.mailing` sends it.
+"""Mails to partners and their people: a row written in the transaction of the fact;
+`webhooks.mailing` sends it.
 
 One mail per fact and hour or day, however many deliveries share the fate: `dedupe_key` is unique,
 so that a fact told twice is one row.
@@ -27,7 +28,7 @@ WHERE m.created_at >= %(since)s LIMIT 1
 
 def tell_exhausted(partner_id: str, endpoint_id: str, delivery_id: str) -> None:
     """Note that deliveries to an endpoint ended without success; one mail an hour."""
-    _write(
+    write(
         partner_id,
         "delivery_exhausted",
         f"exhausted:{endpoint_id}:{clock.now():%Y%m%d%H}",
@@ -39,7 +40,7 @@ def tell_misconfigured(
     partner_id: str, endpoint_id: str, delivery_id: str, http_status: int
 ) -> None:
     """Note early that an endpoint answers 401, 403 or 404; one mail a day."""
-    _write(
+    write(
         partner_id,
         "endpoint_misconfigured",
         f"misconfigured:{endpoint_id}:{clock.now():%Y%m%d}",
@@ -49,7 +50,7 @@ def tell_misconfigured(
 
 def tell_failing(partner_id: str, endpoint_id: str, since: datetime, warning: int) -> None:
     """Warn (1: after a day, 2: after four) that an endpoint will be disabled after five."""
-    _write(
+    write(
         partner_id,
         "endpoint_failing",
         f"failing:{endpoint_id}:{since:%Y%m%d%H%M%S}:{warning}",
@@ -59,7 +60,7 @@ def tell_failing(partner_id: str, endpoint_id: str, since: datetime, warning: in
 
 def tell_disabled(partner_id: str, endpoint_id: str, reason: str) -> None:
     """Note that we disabled an endpoint, and why."""
-    _write(
+    write(
         partner_id,
         "endpoint_disabled",
         f"disabled:{endpoint_id}:{clock.now():%Y%m%d%H%M%S}",
@@ -71,7 +72,7 @@ def tell_recovered(partner_id: str, endpoint_id: str, since: datetime) -> None:
     """Note that an endpoint we sent bad news of since then receives again; else nothing."""
     if not sql.fetch(_BAD_NEWS, {"endpoint": endpoint_id, "since": since}):
         return
-    _write(
+    write(
         partner_id,
         "endpoint_recovered",
         f"recovered:{endpoint_id}:{since:%Y%m%d%H%M%S}",
@@ -79,7 +80,10 @@ def tell_recovered(partner_id: str, endpoint_id: str, since: datetime) -> None:
     )
 
 
-def _write(partner_id: str, kind: str, dedupe_key: str, context: dict[str, Any]) -> None:
+def write(partner_id: str, kind: str, dedupe_key: str, context: dict[str, Any]) -> None:
+    """Note a mail to be sent, once for each key. Secrets are no part of the context: whoever writes
+    the mail (`webhooks.letters`) makes them when it is sent.
+    """
     message = MailMessage(partner_id=partner_id, kind=kind, dedupe_key=dedupe_key, context=context)
     MailMessage.objects.bulk_create([message], ignore_conflicts=True)
     nudge(SEND_TASK, queue=QUEUE)

@@ -48,6 +48,10 @@ SET state = 'sent', claim_id = NULL, sent_at = statement_timestamp(), last_error
     recipient = %(recipient)s, subject = %(subject)s
 WHERE id = %(id)s AND claim_id = %(claim)s
 """
+_OBSOLETE = """
+UPDATE webhooks_mailmessage SET state = 'failed', claim_id = NULL, last_error = 'obsolete'
+WHERE id = %(id)s AND claim_id = %(claim)s
+"""
 _FAILED = """
 UPDATE webhooks_mailmessage
 SET state = CASE WHEN %(is_final)s OR attempt_count > %(tries)s THEN 'failed' ELSE 'pending' END,
@@ -126,6 +130,9 @@ def _send(
 ) -> Failure | None:
     try:
         letter = letters.compose(message)
+    except letters.ObsoleteError:
+        _note_obsolete(message, claim_id)
+        return Failure(Fate.REFUSED, "obsolete")
     except ValueError as error:  # a line break in a header, an address that is none
         failure = Failure(Fate.REFUSED, type(error).__name__)
     else:
@@ -183,10 +190,15 @@ def _cut_after(connection: BaseEmailBackend, seconds: float) -> Iterator[None]:
 
 
 def _note_sent(message: MailMessage, claim_id: uuid.UUID, letter: EmailMultiAlternatives) -> None:
-    recipient, subject = message.partner.email, str(letter.subject)
+    recipient, subject = letter.to[0], str(letter.subject)
     values = {"id": message.pk, "claim": claim_id, "recipient": recipient, "subject": subject[:200]}
     sql.run(_SENT, values)
     log.info("mail.sent", extra={"mail_id": message.pk, "kind": message.kind})
+
+
+def _note_obsolete(message: MailMessage, claim_id: uuid.UUID) -> None:
+    sql.run(_OBSOLETE, {"id": message.pk, "claim": claim_id})
+    log.info("mail.obsolete", extra={"mail_id": message.pk, "kind": message.kind})
 
 
 def _note_failure(message: MailMessage, claim_id: uuid.UUID, failure: Failure) -> None:

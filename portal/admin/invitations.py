@@ -15,7 +15,7 @@ from atlaspay.core.admin import ReadOnlyAdmin
 from atlaspay.core.console import Fact
 from portal.admin.actions import Button, act
 from portal.admin.door import at_the_door
-from portal.members import support
+from portal.members import invitations, support
 from portal.models import Invitation, Role
 from portal.rights import ROLE_WORDS
 
@@ -130,6 +130,7 @@ class InvitationAdmin(ViewsLogged, ReadOnlyAdmin):
                 Fact("Until", self.until(obj)),
                 Fact("Accepted", console.when(obj.accepted_at)),
                 Fact("Withdrawn or replaced", console.when(obj.revoked_at)),
+                Fact("Mail", _mail_words(obj)),
             ],
             "tables": [at_the_door(obj)],
         }
@@ -137,3 +138,11 @@ class InvitationAdmin(ViewsLogged, ReadOnlyAdmin):
     def withdraw_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Let the link open nothing any more."""
         return act(request, PAGE, object_id, support.withdraw, "Withdrawn: its link opens nothing.")
+
+
+def _mail_words(obj: Invitation) -> object:
+    found = invitations.mails_of([obj]).get(obj.pk)
+    if found is None:
+        return "none: the link was handed over"
+    words = found.get_state_display()
+    return f"{words} ({found.last_error})" if found.last_error else words

@@ -1,16 +1,20 @@
-"""Invitations: a one-time link for an address, for seven days. Its token is mailed and never kept.
+"""Invitations: a one-time link for an address, for seven days. Its token is never kept: it is the
+keyed hash of a seed, made anew when the mail is sent, and the seed is dropped after.
 
 Locks the partner's row, so that of two invitations of one address at the same moment one stands.
 """
 
+import base64
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -21,8 +25,13 @@ from partners.models import Partner
 from portal.members import passwords
 from portal.members.people import account_of, check_email
 from portal.models import Invitation, Membership, Role
+from webhooks import mail
+from webhooks.models import MailMessage
 
 VALID_FOR = timedelta(days=7)
+MAIL_KIND = "portal.invitation"
+# Till then an invitation proves that who accepts it reads the mails of the address.
+STUCK_AFTER = timedelta(minutes=2)
 GONE = "This link was used, was withdrawn, or is older than seven days. Ask for a new one."
 
 
@@ -34,8 +43,8 @@ class Invited:
     link: str
 
 
-def invite(partner_id: str, *, email: str, role: str) -> Invited:
-    """Make an invitation, in place of an open one for the same address.
+def invite(partner_id: str, *, email: str, role: str, is_mailed: bool = False) -> Invited:
+    """Make an invitation, in place of an open one for the same address; `is_mailed`: with its mail.
 
     Raises InvalidRequestError (address, role), NotFoundError, ConflictError (a member already, or
     an address of staff).
@@ -43,7 +52,8 @@ def invite(partner_id: str, *, email: str, role: str) -> Invited:
     address = check_email(email)
     if role not in Role.values:
         raise InvalidRequestError(f"{role[:20]!r} is no role; there are {', '.join(Role.values)}.")
-    token = secrets.token_urlsafe(32)
+    seed = secrets.token_bytes(16)
+    token = _token(seed)
     now = clock.now()
     with transaction.atomic():
         if not Partner.objects.select_for_update().filter(id=partner_id).exists():
@@ -55,11 +65,71 @@ def invite(partner_id: str, *, email: str, role: str) -> Invited:
             email=address,
             role=role,
             token_hash=_hash(token),
+            seed=seed if is_mailed else None,
             invited_by=context.actor(),
             expires_at=now + VALID_FOR,
         )
-    path = reverse("portal:invitation", args=[token])
-    return Invited(made, f"{settings.ATLASPAY_BASE_URL}{path}")
+        if is_mailed:
+            mail.write(partner_id, MAIL_KIND, _mail_key(made.pk), {"invitation_id": made.pk})
+    return Invited(made, _link(token))
+
+
+def mail_facts(message: MailMessage) -> tuple[str, dict[str, Any]] | None:
+    """Return whom the mail of an invitation is for and what it says; None where the link opens
+    nothing any more.
+    """
+    wanted = message.context.get("invitation_id")
+    found = Invitation.objects.select_related("partner").filter(pk=wanted).first()
+    if found is None or found.seed is None or not _stands(found):
+        return None
+    values = {
+        "partner": found.partner.name,
+        "role": Role(found.role).label.lower(),
+        "link": _link(_token(found.seed)),
+    }
+    return found.email, values
+
+
+def mails_of(found: Sequence[Invitation]) -> dict[int, MailMessage]:
+    """Return the mail of each invitation that has one."""
+    keys = {_mail_key(one.pk): one.pk for one in found}
+    rows = MailMessage.objects.filter(dedupe_key__in=list(keys))
+    return {keys[row.dedupe_key]: row for row in rows}
+
+
+def hand_over(invitation: Invitation) -> str:
+    """Return the link of an invitation whose mail does not get through, to be handed over.
+
+    Raises ConflictError where the mail is sent or only just due, or the link opens nothing.
+    """
+    message = mails_of([invitation]).get(invitation.pk)
+    if invitation.seed is None or not is_stuck(message) or not _stands(invitation):
+        raise ConflictError(
+            "Its link is in the mail, or opens nothing any more.", code="invitation_mailed"
+        )
+    return _link(_token(invitation.seed))
+
+
+def is_stuck(message: MailMessage | None) -> bool:
+    """Say whether a mail was refused, or waits longer than a mail server that works lets it."""
+    if message is None or message.state == MailMessage.State.SENT:
+        return False
+    is_refused = message.state == MailMessage.State.FAILED
+    return is_refused or message.created_at < clock.now() - STUCK_AFTER
+
+
+def drop_seeds() -> int:
+    """Forget what the links were made of that were mailed, used, withdrawn or are too old; returns
+    how many. Safe to repeat.
+    """
+    held = Invitation.objects.filter(seed__isnull=False)
+    ended = held.filter(
+        Q(accepted_at__isnull=False) | Q(revoked_at__isnull=False) | Q(expires_at__lte=clock.now())
+    )
+    done = ended.update(seed=None)
+    waiting = list(held.only("id"))
+    sent = [pk for pk, row in mails_of(waiting).items() if row.state == MailMessage.State.SENT]
+    return done + Invitation.objects.filter(pk__in=sent).update(seed=None)
 
 
 def find(token: str) -> Invitation:
@@ -123,6 +193,20 @@ def _stands(invitation: Invitation) -> bool:
 
 def _open(partner_id: str) -> QuerySet[Invitation]:
     return Invitation.objects.filter(partner_id=partner_id, accepted_at=None, revoked_at=None)
+
+
+def _token(seed: bytes | memoryview) -> str:
+    made = keyed_hash(f"portal invitation token|{bytes(seed).hex()}")
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
+
+
+def _link(token: str) -> str:
+    path = reverse("portal:invitation", args=[token])
+    return f"{settings.ATLASPAY_BASE_URL}{path}"
+
+
+def _mail_key(invitation_id: int) -> str:
+    return f"{MAIL_KIND}:{invitation_id}"
 
 
 def _hash(token: str) -> bytes:

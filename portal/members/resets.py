@@ -5,8 +5,8 @@ no link is kept anywhere. Django's token stands for the password hash and the la
 once.
 """
 
-import logging
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -18,19 +18,14 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from atlaspay.core import clock
 from atlaspay.core.access.throttle import Charge, Limit
 from atlaspay.core.crypto import keyed_hash
-from atlaspay.core.nudge import nudge
-from portal import mail
 from portal.members.people import username_of
-from portal.models import Letter
 from portal.scope import find_scope
+from webhooks import mail
+from webhooks.models import MailMessage
 
-log = logging.getLogger(__name__)
-
-SEND_TASK = "portal.send_letters"
-QUEUE = "chores"
-# A letter nobody could send in this time is asked for again by the person.
+MAIL_KIND = "portal.reset"
+# A mail nobody could send in this time is asked for again by the person.
 GIVEN_UP_AFTER = timedelta(hours=1)
-KEPT_FOR = timedelta(days=1)
 OF_ADDRESS = Limit("reset", 5, timedelta(hours=1))
 OF_PLACE = Limit("reset_place", 30, timedelta(hours=1))
 
@@ -53,42 +48,30 @@ def charges(email: str, place: str) -> list[Charge]:
 
 
 def ask(email: str) -> None:
-    """Note that somebody asked; nothing where nobody of a partner has this address."""
+    """Note that somebody asked, once a minute; nothing where no partner has this address."""
     user = User.objects.filter(username=username_of(email), is_active=True, is_staff=False).first()
-    if user is not None and find_scope(user, "") is not None:
-        Letter.objects.create(user=user)
-    nudge(SEND_TASK, queue=QUEUE)
+    scope = find_scope(user, "") if user is not None else None
+    if user is not None and scope is not None:
+        key = f"{MAIL_KIND}:{user.pk}:{clock.now():%Y%m%d%H%M}"
+        mail.write(scope.partner_id, MAIL_KIND, key, {"user_id": user.pk})
 
 
-def send_letters() -> int:
-    """Send the letters that are due; returns how many the mail server took.
-
-    A row is marked before its mail is sent, so that two workers never send the same one; what the
-    server did not take is due again. A crash between loses it, and the person asks again.
+def mail_facts(message: MailMessage) -> tuple[str, dict[str, Any]] | None:
+    """Return whom a reset's mail is for and what it says; None where it is too old, or the person
+    may not come in any more.
     """
-    sent = 0
-    Letter.objects.filter(sent_at=None, created_at__lt=clock.now() - GIVEN_UP_AFTER).delete()
-    due = list(Letter.objects.filter(sent_at=None).order_by("id").values_list("id", flat=True))
-    for letter_id in due:
-        this = Letter.objects.filter(pk=letter_id, sent_at=None)
-        if not this.update(sent_at=clock.now()):
-            continue
-        user = User.objects.get(portal_letters__pk=letter_id)
-        values = {
-            "email": user.username,
-            "link": link_of(user),
-            "minutes": settings.PASSWORD_RESET_TIMEOUT // 60,
-        }
-        if not mail.send("reset", user.username, values):
-            Letter.objects.filter(pk=letter_id).update(sent_at=None)
-            break
-        sent += 1
-    return sent
-
-
-def forget_sent() -> int:
-    """Delete letters that were sent a day ago; returns how many. Safe to repeat."""
-    return Letter.objects.filter(sent_at__lt=clock.now() - KEPT_FOR).delete()[0]
+    wanted = message.context.get("user_id")
+    user = User.objects.filter(pk=wanted, is_active=True, is_staff=False).first()
+    if user is None or find_scope(user, "") is None:
+        return None
+    if message.created_at < clock.now() - GIVEN_UP_AFTER:
+        return None
+    values = {
+        "email": user.username,
+        "link": link_of(user),
+        "minutes": settings.PASSWORD_RESET_TIMEOUT // 60,
+    }
+    return user.username, values
 
 
 def link_of(user: User) -> str:

@@ -163,7 +163,6 @@ NO_EVIDENCE = {
     "portal_membership": "who has access now; its history is guarded",
     "portal_invitation": "letters that go once",
     "portal_upload": "files on their way in",
-    "portal_letter": "letters that go once",
 }
 DELETE, TRUNCATE, UPDATE = 8, 32, 16
 

@@ -22,7 +22,8 @@ class SigningKey(models.Model):
 
 
 class MailMessage(models.Model):
-    """A mail to a partner, written with the fact it tells of, sent after. `kind` is its template.
+    """A mail to a partner or one of its people, written with the fact it tells of, sent after.
+    `kind` is its template, with the room before a full stop where another room writes it.
 
     `dedupe_key` keeps a storm of failures from becoming a storm of mails.
     """
