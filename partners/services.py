@@ -83,7 +83,8 @@ def issue_api_key(
 def rotate_api_key(key_id: str, *, overlap: timedelta = ROTATION_OVERLAP) -> IssuedKey:
     """Issue a successor with the same duties and let the old key end after `overlap`.
 
-    Locks the old key. Raises NotFoundError, ConflictError (revoked or expired),
+    Locks the old key. A key is rotated once: it ends soon, and a second successor would inherit
+    that end. Raises NotFoundError, ConflictError (revoked, expired, `key_rotated_already`),
     InvalidRequestError (overlap).
     """
     if not timedelta(0) <= overlap <= timedelta(days=30):
@@ -93,6 +94,13 @@ def rotate_api_key(key_id: str, *, overlap: timedelta = ROTATION_OVERLAP) -> Iss
         old = _locked_key(key_id)
         if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
             raise ConflictError(f"{old.prefix} is revoked or expired; issue a new key instead.")
+        successor = old.successors.order_by("-id").first()
+        if successor is not None:
+            raise ConflictError(
+                f"{old.prefix} was rotated already. Rotate its successor {successor.prefix}, or"
+                " issue a new key.",
+                code="key_rotated_already",
+            )
         made = _issue(
             ApiKey(
                 partner_id=old.partner_id,

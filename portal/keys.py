@@ -4,7 +4,7 @@ A key can do no more than whoever made it: one that may pay is issued and rotate
 may submit payouts here. Anybody who manages keys may revoke any of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -108,12 +108,14 @@ def keys(request: HttpRequest) -> HttpResponse:
     found = list(scope.own(ApiKey).order_by("-id")[:SHOWN_MAX])
     working = [key for key in found if _is_working(key)]
     ended = [key for key in found if not _is_working(key)]
+    # Successors are younger than what they replace, so the newest keys name them all.
+    rotated = {key.rotated_from_id for key in found}
     values = {
         "title": "API keys",
         "summary": "For your programs. A key is shown once, when it is made; we keep no copy.",
         "tables": [
-            _table("Working", working, scope),
-            *([_table("Ended", ended, scope)] if ended else []),
+            _table("Working", working, scope, rotated),
+            *([_table("Ended", ended, scope, rotated)] if ended else []),
         ],
     }
     return show(request, "portal/keys/list.html", values)
@@ -170,7 +172,7 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
         "key": key,
         "form": form,
         "form_id": form_id,
-        "refused": _refused(scope, key.scopes),
+        "refused": _refused(scope, key.scopes) or _rotated(scope, key),
     }
     return show(request, "portal/keys/rotate.html", values, status=400 if form.errors else 200)
 
@@ -211,6 +213,12 @@ def _refused(scope: Scope, wanted: Sequence[str]) -> str:
     return ""
 
 
+def _rotated(scope: Scope, key: ApiKey) -> str:
+    """Return where to go instead for a key that has a successor."""
+    made = scope.own(ApiKey).filter(rotated_from=key.pk).first()
+    return f"It was rotated already. Rotate its successor, {made.prefix}_…" if made else ""
+
+
 def _add_faults(form: KeyForm, error: ProblemError) -> None:
     renamed = {"cidrs": "networks", "expires_at": "expires_on"}
     faults = []
@@ -237,7 +245,9 @@ def _is_working(key: ApiKey) -> bool:
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > clock.now())
 
 
-def _table(title: str, found: Sequence[ApiKey], scope: Scope) -> Table:
+def _table(
+    title: str, found: Sequence[ApiKey], scope: Scope, rotated: Collection[str | None]
+) -> Table:
     rows: list[list[Any]] = []
     for key in found:
         row = [
@@ -253,7 +263,7 @@ def _table(title: str, found: Sequence[ApiKey], scope: Scope) -> Table:
             _end(key),
         ]
         if scope.may(Right.KEYS):
-            row.append(_actions(key) if _is_working(key) else "")
+            row.append(_actions(key, is_rotated=key.pk in rotated) if _is_working(key) else "")
         rows.append(row)
     headers = ["Name", "Key", "Mode", "May", "From", "Created", "Last used", "Ends"]
     if scope.may(Right.KEYS):
@@ -267,10 +277,13 @@ def _end(key: ApiKey) -> SafeString:
     return console.when(key.expires_at)
 
 
-def _actions(key: ApiKey) -> SafeString:
-    return format_html(
-        '<span class="ap-row"><a class="ap-button ap-small" href="{}">Rotate</a>'
-        ' <a class="ap-button ap-small" href="{}">Revoke</a></span>',
+def _actions(key: ApiKey, *, is_rotated: bool) -> SafeString:
+    rotate = format_html(
+        '<a class="ap-button ap-small" href="{}">Rotate</a> ',
         reverse("portal:key_rotate", args=[key.pk]),
+    )
+    return format_html(
+        '<span class="ap-row">{}<a class="ap-button ap-small" href="{}">Revoke</a></span>',
+        "" if is_rotated else rotate,
         reverse("portal:key_revoke", args=[key.pk]),
     )

@@ -29,6 +29,7 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "conflict": (409, "The object is not in a state that allows this now."),
     "idempotency_in_progress": (409, "The same key is at work; repeat after Retry-After."),
     "batch_reference_taken": (409, "batch_id names your batch that has this reference already."),
+    "key_rotated_already": (409, "The key has a successor: rotate that, or issue a new key."),
     "not_cancelable": (409, "It was sent already, or has ended; cancelable on the object says so."),
     "endpoint_disabled": (409, "Enable the endpoint first."),
     "no_redirect": (409, "The delivery's last answer was no redirect to another URL."),

@@ -87,6 +87,20 @@ def test_rotation_never_prolongs_the_old_key():
     assert (old.expires_at, made.key.expires_at) == (soon, soon)
 
 
+def test_a_key_is_rotated_once_and_its_successor_keeps_the_first_end():
+    old = ApiKeyFactory()
+    with clock.frozen(NOW):
+        made = rotate_api_key(old.id)
+    with clock.frozen(NOW + timedelta(hours=1)):
+        with pytest.raises(ConflictError, match=f"Rotate its successor {made.key.prefix}") as error:
+            rotate_api_key(old.id, overlap=timedelta(0))
+        assert error.value.code == "key_rotated_already"
+        old.refresh_from_db()
+        assert old.expires_at == NOW + timedelta(hours=24)
+        assert rotate_api_key(made.key.id).key.expires_at is None
+    assert ApiKey.objects.filter(rotated_from=old).count() == 1
+
+
 @pytest.mark.parametrize("trait", [{"expired": True}, {"revoked": True}])
 def test_an_ended_key_is_not_rotated(trait):
     old = ApiKeyFactory(**trait)

@@ -123,6 +123,25 @@ def test_rotation_overlaps(market, developer):
     assert developer.post(page(old, "rotate"), {"overlap": "1000"}).status_code == 400
 
 
+def test_a_key_is_rotated_once(market, developer):
+    old = ApiKeyFactory(partner=market.partner, scopes=READING)
+    developer.post(page(old, "rotate"), {"overlap": "24"})
+    new = ApiKey.objects.get(rotated_from=old)
+
+    shown = developer.get("/portal/keys/").content.decode()
+    assert page(old, "rotate") not in shown
+    assert page(new, "rotate") in shown
+    assert page(old, "revoke") in shown
+    assert (
+        f"Rotate its successor, {new.prefix}" in developer.get(page(old, "rotate")).content.decode()
+    )
+    answer = developer.post(page(old, "rotate"), {"overlap": "0"})
+
+    assert answer.status_code == 409
+    assert "was rotated already" in answer.content.decode()
+    assert ApiKey.objects.filter(rotated_from=old).count() == 1
+
+
 def test_a_key_that_ended_is_not_rotated(market, developer):
     old = ApiKeyFactory(partner=market.partner, scopes=READING, revoked=True)
     answer = developer.post(page(old, "rotate"), {"overlap": "0"})
