@@ -254,6 +254,9 @@ SPECTACULAR_SETTINGS = {
 }
 ATLASPAY_RATE_PER_SECOND = env.integer("ATLASPAY_RATE_PER_SECOND", 200, low=1)
 ATLASPAY_RATE_BURST = env.integer("ATLASPAY_RATE_BURST", 400, low=1)
+# Ten of the largest batches at once, then one in half a minute.
+ATLASPAY_PREVIEW_ITEMS_PER_SECOND = env.integer("ATLASPAY_PREVIEW_ITEMS_PER_SECOND", 500, low=1)
+ATLASPAY_PREVIEW_ITEMS_BURST = env.integer("ATLASPAY_PREVIEW_ITEMS_BURST", 150_000, low=1)
 ATLASPAY_KEY_FAILURES_PER_MINUTE = env.integer("ATLASPAY_KEY_FAILURES_PER_MINUTE", 60, low=1)
 
 # --- Celery: nudges over Redis; the reasons are in docs/adr --------------------------------------

@@ -1,4 +1,5 @@
-"""One token bucket a key, in Redis by Redis TIME, so that all web processes share it.
+"""Token buckets in Redis by Redis TIME, so that all web processes share them: of requests for each
+key, and of items tried in dry runs for each partner.
 
 Where Redis is away each process falls back to a bucket of its own at a tenth of the rate: slow,
 never closed.
@@ -16,6 +17,7 @@ from redis.commands.core import Script
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from atlaspay.core.errors import RateLimitedError
 from atlaspay.core.redis import client
 from partners.auth import principal_of
 
@@ -27,25 +29,25 @@ REDIS_PAUSE_S = 1.0
 # Tokens are kept in thousandths, time in milliseconds, so that all arithmetic stays in exact
 # integers of a double.
 _BUCKET = """
-local rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000
+local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000, tonumber(ARGV[3]) * 1000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept = redis.call('HMGET', KEYS[1], 'tokens', 'at')
 local tokens, at = tonumber(kept[1]) or burst, tonumber(kept[2]) or now
 tokens = math.min(burst, tokens + math.max(0, now - at) * rate)
 local allowed = 0
-if tokens >= 1000 then tokens = tokens - 1000; allowed = 1 end
+if tokens >= cost then tokens = tokens - cost; allowed = 1 end
 redis.call('HSET', KEYS[1], 'tokens', tokens, 'at', math.max(now, at))
 redis.call('PEXPIRE', KEYS[1], math.ceil(burst / rate) + 1000)
-local full, free = math.ceil((burst - tokens) / rate), math.ceil(math.max(0, 1000 - tokens) / rate)
+local full, free = math.ceil((burst - tokens) / rate), math.ceil(math.max(0, cost - tokens) / rate)
 return {allowed, math.floor(tokens / 1000), full, free}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What is left of a key's budget: requests, milliseconds until full, milliseconds until one is
-    free.
+    """What is left of a budget: tokens, milliseconds until full, milliseconds until what was asked
+    for is free.
     """
 
     allowed: bool
@@ -64,25 +66,26 @@ class Budget:
 
 
 class LocalBucket:
-    """The bucket of one key in one process."""
+    """One bucket in one process."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst = rate, burst
         self.tokens, self.at = burst, time.monotonic()
 
-    def take(self) -> Budget:
-        """Take one token if there is one."""
+    def take(self, cost: int = 1) -> Budget:
+        """Take so many tokens if there are; what is more than the bucket holds takes all of it."""
+        wanted = min(float(cost), self.burst)
         now = time.monotonic()
         self.tokens = min(self.burst, self.tokens + (now - self.at) * self.rate)
         self.at = now
-        allowed = self.tokens >= 1
-        self.tokens -= 1 if allowed else 0
+        allowed = self.tokens >= wanted
+        self.tokens -= wanted if allowed else 0
         return Budget(
             allowed,
             int(self.burst),
             int(self.tokens),
             math.ceil((self.burst - self.tokens) / self.rate * 1000),
-            math.ceil(max(0.0, 1 - self.tokens) / self.rate * 1000),
+            math.ceil(max(0.0, wanted - self.tokens) / self.rate * 1000),
         )
 
 
@@ -102,13 +105,17 @@ def forget_all() -> None:
     _away_until = 0.0
 
 
-def take(key_id: str, *, rate: float, burst: int) -> Budget:
-    """Take one request from a key's budget of `rate` a second and `burst` at once."""
+def take(key_id: str, *, rate: float, burst: int, cost: int = 1) -> Budget:
+    """Take `cost` tokens from a budget of `rate` a second and `burst` at once, a request being one.
+
+    A cost above `burst` takes the whole bucket, or it could never be met.
+    """
+    cost = min(cost, burst)
     # One pause a process: a dead Redis must not cost each request a timeout.
     global _away_until
     if time.monotonic() >= _away_until:
         try:
-            found = _script()(keys=[f"atlaspay:rate:{key_id}"], args=[rate, burst])
+            found = _script()(keys=[f"atlaspay:rate:{key_id}"], args=[rate, burst, cost])
             return Budget(bool(found[0]), burst, found[1], found[2], found[3])
         except redis.RedisError as error:
             _away_until = time.monotonic() + REDIS_PAUSE_S
@@ -116,7 +123,29 @@ def take(key_id: str, *, rate: float, burst: int) -> Budget:
     if len(_local) > 10_000:
         _local.clear()
     low_rate, low_burst = max(1.0, rate / FALLBACK_SHARE), max(1.0, burst / FALLBACK_SHARE)
-    return _local.setdefault(key_id, LocalBucket(low_rate, low_burst)).take()
+    return _local.setdefault(key_id, LocalBucket(low_rate, low_burst)).take(cost)
+
+
+def take_items(partner_id: str, count: int) -> None:
+    """Take the items of a dry run from the partner's budget, whichever key or person asks.
+
+    A dry run judges every item and is neither kept nor paid for: without a budget of its own one
+    partner could keep every web process at it. Raises RateLimitedError with Retry-After.
+    """
+    budget = take(
+        f"items:{partner_id}",
+        rate=settings.ATLASPAY_PREVIEW_ITEMS_PER_SECOND,
+        burst=settings.ATLASPAY_PREVIEW_ITEMS_BURST,
+        cost=count,
+    )
+    if not budget.allowed:
+        wait_s = max(1, math.ceil(budget.retry_ms / 1000))
+        raise RateLimitedError(
+            f"Your dry runs used their budget of items. {count:,} fit again in {wait_s} s;"
+            " submitting is not affected.",
+            code="preview_budget_used",
+            headers={"Retry-After": str(wait_s)},
+        )
 
 
 class KeyRateThrottle(BaseThrottle):

@@ -1,6 +1,8 @@
 """A batch as a file: upload, preview, submit. Nothing is submitted before it was looked at."""
 
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.urls import reverse
 
 from atlaspay.core import clock
 from atlaspay.core.errors import ProblemError
+from partners.throttles import take_items
 from payouts.rails.registry import RAIL_NAMES
 from payouts.services.intake_csv import COLUMNS
 from payouts.services.preview import preview
@@ -86,7 +89,7 @@ def new(request: HttpRequest) -> HttpResponse:
         found = form.cleaned_data["file"]
         file = read_file(_bytes(found))
         parameters = form.parameters()
-        preview(scope.partner_id, file.body, is_csv=True, query=parameters)
+        _tried(scope, file, parameters)
     except ProblemError as error:
         return _form_page(request, form, error=error, status=error.status)
     made = uploads.keep(scope, found.name or "", file, parameters)
@@ -141,11 +144,20 @@ def _bytes(found: UploadedFile) -> bytes:
 def _form_page(
     request: HttpRequest, form: UploadForm, *, error: ProblemError | None = None, status: int = 200
 ) -> HttpResponse:
-    return show(request, "portal/upload.html", {"form": form, "error": error}, status=status)
+    answer = show(request, "portal/upload.html", {"form": form, "error": error}, status=status)
+    for name, value in (error.headers if error else {}).items():
+        answer[name] = value
+    return answer
+
+
+def _tried(scope: Scope, file: BatchFile, parameters: dict[str, str]) -> dict[str, Any]:
+    """Return the dry run of a file, which counts as one over the API does."""
+    charge = partial(take_items, scope.partner_id)
+    return preview(scope.partner_id, file.body, is_csv=True, query=parameters, charge=charge)
 
 
 def _preview_values(scope: Scope, upload: Upload, file: BatchFile) -> dict[str, object]:
-    found = preview(scope.partner_id, file.body, is_csv=True, query=upload.parameters)
+    found = _tried(scope, file, upload.parameters)
     return {
         "upload": upload,
         "file": file,

@@ -53,6 +53,7 @@ CATALOGUE: dict[str, tuple[int, str]] = {
         "The key stands for another request: object_id names its object, differing what differs.",
     ),
     "rate_limited": (429, "Come back after Retry-After; RateLimit headers show a key's budget."),
+    "preview_budget_used": (429, "Dry runs count items by partner; come back after Retry-After."),
     "internal_error": (500, "A fault of ours; quote request_id. Repeat with the same key."),
     "unavailable": (503, "A server of ours does not answer; repeat after Retry-After."),
     "busy": (503, "The same rows are being changed; repeat after Retry-After."),

@@ -1,5 +1,7 @@
 """`/v1/batches`: submit, preview, list, read, cancel."""
 
+from functools import partial
+
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -8,6 +10,7 @@ from atlaspay.core import clock
 from atlaspay.core.renderers import RawJson
 from partners.idempotency import key_of
 from partners.models import Scope
+from partners.throttles import take_items
 from payouts.api import examples, shapes
 from payouts.api.base import PartnerView, page_answer
 from payouts.api.bodies import (
@@ -121,7 +124,8 @@ class BatchPreviewView(PartnerView):
         description=(
             "The same body and the same checks as submitting, with no effect: what would be"
             " refused and why, the rail and fee of each payout, suspected duplicates of the last"
-            " 24 hours, and whether the balance is enough."
+            " 24 hours, and whether the balance is enough. The items of dry runs are counted by"
+            " partner: 429 `preview_budget_used` says when as many fit again."
         ),
         tags=["batches"],
         parameters=CSV_PARAMETERS,
@@ -133,7 +137,9 @@ class BatchPreviewView(PartnerView):
         """Try a batch."""
         sent = sent_batch(request)
         query = request.query_params.dict()
-        return Response(preview(self.partner_id, sent.body, is_csv=sent.is_csv, query=query))
+        charge = partial(take_items, self.partner_id)
+        found = preview(self.partner_id, sent.body, is_csv=sent.is_csv, query=query, charge=charge)
+        return Response(found)
 
 
 class BatchView(PartnerView):

@@ -1,7 +1,7 @@
 """The dry run: what would happen to a batch, by the code that submits it, with nothing changed."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -28,12 +28,17 @@ def preview(
     *,
     is_csv: bool = False,
     query: Mapping[str, str] | None = None,
+    charge: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Return what submitting this body would do: rail and fee per item, refusals, doubles, funds.
 
-    Raises MalformedRequestError and InvalidRequestError for a body whose own fields do not fit.
+    `charge` is told how many items there are before they are judged, and may refuse. Raises
+    MalformedRequestError and InvalidRequestError for a body whose own fields do not fit, and what
+    `charge` raises.
     """
     request = read_request(body, is_csv=is_csv, query=query or {})
+    if charge is not None:
+        charge(len(request.items))
     header = request.header
     judged = judge(request, banking.capabilities())
     errors = list(execute_at_faults(header, clock.now()))

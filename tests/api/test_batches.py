@@ -169,6 +169,26 @@ def test_canceling_a_batch_tells_what_was_canceled(client):
     ]
 
 
+def test_items_of_dry_runs_are_counted_by_partner_over_all_keys(settings):
+    settings.ATLASPAY_PREVIEW_ITEMS_PER_SECOND = 0.01  # one in a hundred seconds
+    settings.ATLASPAY_PREVIEW_ITEMS_BURST = 5
+    partner = PartnerFactory(funded={"EUR": 100_000})
+    first, second = (api_client(ApiKeyFactory(partner=partner)) for _ in range(2))
+    three = batch(*(item(f"r-{number}", 100) for number in range(3)))
+    path = "/v1/batches/validate"
+    assert post(first, three, path=path).status_code == 200
+
+    answer = post(second, three, path=path)
+
+    assert (answer.status_code, answer["Content-Type"]) == (429, "application/problem+json")
+    assert answer.json()["code"] == "preview_budget_used"
+    assert answer.json()["title"] == "Too many requests"
+    assert 40 <= int(answer["Retry-After"]) <= 100
+    another = api_client(ApiKeyFactory(partner=PartnerFactory(funded={"EUR": 100_000})))
+    assert post(another, three, path=path).status_code == 200
+    assert post(second, three).status_code == 202
+
+
 def test_validating_changes_nothing_and_needs_no_key(client):
     answer = client.post(
         "/v1/batches/validate", json.dumps(batch(item("a", 0))), content_type="application/json"

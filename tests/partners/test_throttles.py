@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
+from atlaspay.core.errors import RateLimitedError
 from atlaspay.core.ids import new_id
 from partners import throttles
 from tests.factories import api_client
@@ -78,3 +79,36 @@ def test_without_redis_a_tenth_of_the_rate_goes_on(monkeypatch, caplog):
     # One attempt, then a pause: a dead Redis must not cost each request its timeout.
     assert len(tried) == 1
     assert [r.getMessage() for r in caplog.records] == ["throttle.redis_away"]
+
+
+def test_a_cost_takes_as_many_tokens_and_says_when_as_many_are_free():
+    bucket = new_id("key")
+    first = throttles.take(bucket, rate=SLOW, burst=100, cost=60)
+    second = throttles.take(bucket, rate=SLOW, burst=100, cost=60)
+    third = throttles.take(bucket, rate=SLOW, burst=100, cost=40)
+    assert [one.allowed for one in (first, second, third)] == [True, False, True]
+    assert (first.remaining, second.remaining, third.remaining) == (40, 40, 0)
+    # Twenty more at one in a hundred seconds.
+    assert 1_900_000 <= second.retry_ms <= 2_000_000
+
+
+def test_what_is_more_than_the_bucket_holds_takes_all_of_it():
+    bucket = new_id("key")
+    assert throttles.take(bucket, rate=SLOW, burst=10, cost=15_000).remaining == 0
+    assert not throttles.take(bucket, rate=SLOW, burst=10, cost=15_000).allowed
+    local = throttles.LocalBucket(SLOW, 10)
+    assert local.take(15_000).allowed
+    assert not local.take(1).allowed
+
+
+def test_items_are_counted_by_partner_and_refused_with_the_time_to_wait(settings):
+    settings.ATLASPAY_PREVIEW_ITEMS_PER_SECOND = SLOW
+    settings.ATLASPAY_PREVIEW_ITEMS_BURST = 20
+    partner, another = new_id("pt"), new_id("pt")
+    throttles.take_items(partner, 15)
+    with pytest.raises(RateLimitedError) as refused:
+        throttles.take_items(partner, 15)
+    assert refused.value.code == "preview_budget_used"
+    assert 900 <= int(refused.value.headers["Retry-After"]) <= 1_000
+    throttles.take_items(partner, 5)
+    throttles.take_items(another, 15)

@@ -280,3 +280,25 @@ def test_pages_cost_few_queries(
         viewer.get(f"/portal/batches/{market.batch.id}/")
     with django_assert_max_num_queries(9):
         operator.get(f"/portal/batches/preview/{market.upload.id}/")
+
+
+def test_previews_use_the_budget_of_the_partner_and_say_when_it_is_used(
+    market: Market, other: Market, operator: Client, settings
+) -> None:
+    # Three items: the upload's own look, the page's, and one more; one again in a hundred seconds.
+    settings.ATLASPAY_PREVIEW_ITEMS_PER_SECOND = 0.01
+    settings.ATLASPAY_PREVIEW_ITEMS_BURST = 3
+    kept = send(operator, csv_of({})).url
+    assert operator.get(kept).status_code == 200
+    assert operator.get(kept).status_code == 200
+
+    page = operator.get(kept)
+    upload = send(operator, csv_of({}))
+
+    for answer in (page, upload):
+        assert answer.status_code == 429
+        assert 40 <= int(answer["Retry-After"]) <= 100
+        assert "Your dry runs used their budget of items." in answer.content.decode()
+    assert send(other.client(), csv_of({})).status_code == 302
+    submitted = operator.post(f"{kept}submit/")
+    assert submitted.url.startswith("/portal/batches/bt_")
