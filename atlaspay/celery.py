@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery, Task
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_process_init
+from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_process_init
 
 from atlaspay.core import collector
 
@@ -23,6 +23,15 @@ def _keep_django_logging(**_: object) -> None:
 def _calm_collector(**_: object) -> None:
     """Once a child, before its first task."""
     collector.calm()
+
+
+@beat_init.connect
+def _count_at_once(**_: object) -> None:
+    """Beat waits a whole period before its first tick; a fresh platform has figures before that."""
+    from atlaspay.core import nudge  # noqa: PLC0415 - it needs this module
+
+    for task_name in ("payouts.roll_up", "webhooks.roll_up"):
+        nudge.send(task_name, queue="chores")
 
 
 @task_prerun.connect

@@ -33,8 +33,9 @@ BEAT_SCHEDULE = {
     "deliver-webhooks": _every(1, "webhooks.deliver", "webhooks"),
     "check-endpoints": _every(2, "webhooks.check", "chores"),
     "send-mail": _every(5, "webhooks.send_mail", "chores"),
-    "roll-up-payouts": _every(60, "payouts.roll_up", "chores"),
-    "roll-up-webhooks": _every(60, "webhooks.roll_up", "chores"),
+    "roll-up-payouts": _every(15, "payouts.roll_up", "chores"),
+    "roll-up-webhooks": _every(15, "webhooks.roll_up", "chores"),
+    "prune-rollups": _every(3600, "payouts.prune_rollups", "chores"),
     "tidy-portal": _every(600, "portal.tidy", "chores"),
     "prune": _every(3600, "webhooks.prune", "chores"),
 }

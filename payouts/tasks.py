@@ -12,6 +12,7 @@ from celery import shared_task
 
 from atlaspay.core import nudge
 from payouts.machine import State
+from payouts.rollups.prune import prune_hours
 from payouts.rollups.roll import roll_up as roll_up_payouts
 from payouts.services import callbacks, dispatch, inquiry, intake, reconciliation, sweeps
 
@@ -84,3 +85,9 @@ def roll_up() -> None:
     done = roll_up_payouts(budget_s=SLICE_S)
     if done.windows and not done.is_caught_up:
         nudge.send("payouts.roll_up", queue="chores")
+
+
+@shared_task(name="payouts.prune_rollups")
+def prune_rollups() -> None:
+    """Remove sums by hour that are older than they are kept."""
+    prune_hours(budget_s=SLICE_S)

@@ -4,27 +4,25 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from atlaspay.core import weeks
 from webhooks import sql
 from webhooks.models import DeliveryRollupMark
 
-_WHERE = """
+_SCOPE = """
 generation = (SELECT generation FROM webhooks_deliveryrollupmark WHERE is_live)
-AND scope = %(scope)s AND grain = 'd' AND start_at >= %(since_at)s AND start_at < %(until_at)s
+AND scope = %(scope)s
 """
+_WHERE = f"{_SCOPE} AND grain = 'd' AND start_at >= %(since_at)s AND start_at < %(until_at)s"
+_NAMES = ("attempts", "tried", "first_delivered", "delivered", "prompt", "exhausted")
 _SUMS = f"""
-SELECT coalesce(sum(attempts), 0)::bigint AS attempts, coalesce(sum(tried), 0)::bigint AS tried,
-       coalesce(sum(first_delivered), 0)::bigint AS first_delivered,
-       coalesce(sum(delivered), 0)::bigint AS delivered,
-       coalesce(sum(prompt), 0)::bigint AS prompt,
-       coalesce(sum(exhausted), 0)::bigint AS exhausted
-FROM webhooks_deliveryrollup WHERE {_WHERE}
+SELECT {", ".join(f"coalesce(sum({name}), 0)::bigint AS {name}" for name in _NAMES)}
+FROM ({{rows}}) r
 """  # noqa: S608 - names of this file
-_TIMES = f"""
-SELECT bucket, sum(deliveries)::bigint AS count FROM webhooks_deliverytime WHERE {_WHERE}
-GROUP BY bucket
-"""  # noqa: S608 - names of this file
+_TIMES = """
+SELECT bucket, sum(deliveries)::bigint AS count FROM ({rows}) r GROUP BY bucket
+"""
 _SUMS_BY_DAY = f"""
-SELECT start_at, attempts, tried, first_delivered, delivered, prompt, exhausted
+SELECT start_at, {", ".join(_NAMES)}
 FROM webhooks_deliveryrollup WHERE {_WHERE} ORDER BY start_at
 """  # noqa: S608 - names of this file
 _TIMES_BY_DAY = f"""
@@ -62,10 +60,17 @@ class Deliveries:
 
 
 def deliveries(scope: str, since_at: datetime, until_at: datetime) -> Deliveries:
-    """Return the sums of whole days (UTC) of a partner, an endpoint, or of all: `scope` empty."""
-    values: dict[str, Any] = {"scope": scope, "since_at": since_at, "until_at": until_at}
-    times = {row["bucket"]: row["count"] for row in sql.fetch(_TIMES, values)}
-    return Deliveries(**sql.fetch(_SUMS, values)[0], times=times)
+    """Return the sums of whole days (UTC) of a partner, or of all where `scope` is empty."""
+    cut = weeks.pieces(since_at, until_at)
+    found = []
+    for statement, columns, table in (
+        (_SUMS, ", ".join(_NAMES), "webhooks_deliveryrollup"),
+        (_TIMES, "bucket, deliveries", "webhooks_deliverytime"),
+    ):
+        rows, values = weeks.union(columns, table, _SCOPE, cut)
+        found.append(sql.fetch(statement.format(rows=rows), {**values, "scope": scope}))
+    (sums,), times = found
+    return Deliveries(**sums, times={row["bucket"]: row["count"] for row in times})
 
 
 def by_day(scope: str, since_at: datetime, until_at: datetime) -> dict[date, Deliveries]:

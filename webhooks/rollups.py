@@ -1,4 +1,4 @@
-"""Sums of deliveries by day, kept from the attempts, which are written once and stay until
+"""Sums of deliveries by day and week, kept from the attempts, which are written once and stay until
 `prune`: the sums outlive them.
 
 Tests that a partner asked for do not count. An attempt whose sender died counts as tried; should
@@ -54,7 +54,9 @@ WITH fine AS MATERIALIZED (
 ), placed AS MATERIALIZED (
     SELECT f.*, g.scope, g.grain, g.start_at FROM fine f
     CROSS JOIN LATERAL (VALUES
-        (f.partner_id, 'd', f.day_at), ('', 'd', f.day_at), (f.endpoint_id, 'd', f.day_at)
+        (f.partner_id, 'd', f.day_at), ('', 'd', f.day_at), (f.endpoint_id, 'd', f.day_at),
+        (f.partner_id, 'w', date_trunc('week', f.day_at, 'UTC')),
+        ('', 'w', date_trunc('week', f.day_at, 'UTC'))
     ) AS g(scope, grain, start_at)
 ), sums AS (
     INSERT INTO webhooks_deliveryrollup AS r
@@ -107,9 +109,9 @@ def roll_up(*, budget_s: float | None = None) -> rollups.Ran:
 
 
 def rebuild(*, progress: Callable[[int], None] | None = None) -> Rebuilt:
-    """Count deliveries anew as far back as all of them are kept; older days stay as they are."""
-    kept = clock.now() - timedelta(days=settings.ATLASPAY_DELIVERY_DAYS - 1)
-    edge = datetime.combine(kept.date(), time(), UTC)
+    """Count deliveries anew for the weeks of which all are kept; older ones stay as they are."""
+    kept = (clock.now() - timedelta(days=settings.ATLASPAY_DELIVERY_DAYS - 1)).date()
+    edge = datetime.combine(kept + timedelta(days=-kept.weekday() % 7), time(), UTC)
     source = replace(SOURCE, roll=partial(roll, edge=edge))
 
     def carry_over(old: int, new: int) -> None:

@@ -16,6 +16,7 @@ from payouts.dashboard.period import Period
 from webhooks.rollup_figures import Deliveries
 
 REASONS_SHOWN = 8
+_NOT_NARROWED = "all currencies, not {} alone: an endpoint's health knows none"
 WITHIN = f"to within {ERROR_SHARE * 100:.0f} %"
 
 
@@ -38,7 +39,7 @@ def panels_of(made: Figures, told: Deliveries, period: Period) -> list[Panel]:
         _volume(made),
         _split(made),
         _decomposition(made),
-        _webhooks(told),
+        _webhooks(told, period.currency),
         _failures(made.failed, "Why payouts failed", "failed", "No payout failed."),
         _failures(made.returned, "Why payouts came back", "returned", "Nothing came back in full."),
     ]
@@ -192,7 +193,8 @@ def _failures(found: list[Reason], title: str, key: str, empty: str) -> Panel:
     return Panel(key, Table(title, ["Reason", "Code", "Payouts>", "Share>"], rows, empty))
 
 
-def _webhooks(told: Deliveries) -> Panel:
+def _webhooks(told: Deliveries, currency: str) -> Panel:
+    whose = _NOT_NARROWED.format(currency) if currency else "all currencies"
     rows = (
         [
             [
@@ -227,7 +229,7 @@ def _webhooks(told: Deliveries) -> Panel:
         ["Figure", "Value>", "Deliveries>"],
         rows,
         "Nothing was sent in these days.",
-        "by the day of the event, tests apart; all currencies",
+        f"by the day of the event, tests apart; {whose}",
     )
     return Panel("webhooks", table)
 

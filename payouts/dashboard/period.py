@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from atlaspay.core import clock
 from atlaspay.core.money import EXPONENTS
-from payouts.rollups.tables import Grain
+from payouts.rollups.tables import Grain, hours_since
 
 MAX_DAYS = 366
 PRESETS = {
@@ -52,7 +52,8 @@ class Period:
     @property
     def grain(self) -> Grain:
         """Which sums are read."""
-        return Grain.HOUR if self.days <= _HOURLY_DAYS else Grain.DAY
+        is_kept = self.since_at > hours_since(clock.now())
+        return Grain.HOUR if self.days <= _HOURLY_DAYS and is_kept else Grain.DAY
 
     @property
     def slot_words(self) -> str:

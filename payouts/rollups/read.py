@@ -6,13 +6,12 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from atlaspay.core import weeks
 from payouts.rollups.tables import ALL_PARTNERS, Grain, PayoutRollupMark
 
 _WHERE = """
 generation = (SELECT generation FROM payouts_payoutrollupmark WHERE is_live)
-AND scope = %(scope)s AND grain = %(grain)s
-AND start_at >= %(since_at)s AND start_at < %(until_at)s
-AND (%(currency)s = '' OR currency = %(currency)s)
+AND scope = %(scope)s AND (%(currency)s = '' OR currency = %(currency)s)
 """
 _SUMS = (
     "payouts",
@@ -34,18 +33,18 @@ ELSE start_at END
 """
 _ROWS = f"""
 SELECT {_SLOT}, currency, state, failure_code, {", ".join(f"sum({n})::bigint" for n in _SUMS)}
-FROM payouts_payoutrollup WHERE {_WHERE} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+FROM ({{rows}}) r GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """  # noqa: S608 - names of this file
 # A sum of integers is a bigint and quick; one of bigints is a numeric.
 _TIMES = f"""
-SELECT {_SLOT}, bucket, sum(payouts::int) FROM payouts_payouttime WHERE {_WHERE} GROUP BY 1, 2
+SELECT {_SLOT}, bucket, sum(payouts::int) FROM ({{rows}}) r GROUP BY 1, 2
 """  # noqa: S608 - names of this file
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """What is asked for. `scope`: a partner's id, or ALL_PARTNERS; `currency` empty: each;
-    `weekly`: seven days a row, from Mondays on.
+    `weekly`: seven days a row, from Mondays on, which are read as such.
     """
 
     since_at: datetime
@@ -55,16 +54,13 @@ class Stretch:
     currency: str = ""
     weekly: bool = False
 
-    def values(self) -> dict[str, Any]:
-        """Return the parameters of a statement."""
-        return {
-            "since_at": self.since_at,
-            "until_at": self.until_at,
-            "grain": self.grain.value,
-            "scope": self.scope,
-            "currency": self.currency,
-            "weekly": self.weekly,
-        }
+    def rows(self, columns: str, table: str) -> tuple[str, dict[str, Any]]:
+        """Return SQL of the rows of a table, and the parameters of the whole statement."""
+        whole = weeks.Piece(self.grain.value, self.since_at, self.until_at)
+        cut = weeks.pieces(self.since_at, self.until_at) if self.weekly else [whole]
+        rows, values = weeks.union(columns, table, _WHERE, cut)
+        more = {"scope": self.scope, "currency": self.currency}
+        return rows, {**values, **more, "weekly": self.weekly, "since_at": self.since_at}
 
 
 class Sum(NamedTuple):
@@ -97,15 +93,18 @@ class Time(NamedTuple):
 
 def sums(stretch: Stretch) -> list[Sum]:
     """Return the sums of a stretch, oldest first."""
+    columns = f"start_at, currency, state, failure_code, {', '.join(_SUMS)}"
+    rows, values = stretch.rows(columns, "payouts_payoutrollup")
     with connection.cursor() as cursor:
-        cursor.execute(_ROWS, stretch.values())
+        cursor.execute(_ROWS.format(rows=rows), values)
         return [Sum(*row) for row in cursor.fetchall()]
 
 
 def times(stretch: Stretch) -> list[Time]:
     """Return how long settled payouts took, by bucket of `atlaspay.core.histogram`."""
+    rows, values = stretch.rows("start_at, bucket, payouts", "payouts_payouttime")
     with connection.cursor() as cursor:
-        cursor.execute(_TIMES, stretch.values())
+        cursor.execute(_TIMES.format(rows=rows), values)
         return [Time(*row) for row in cursor.fetchall()]
 
 

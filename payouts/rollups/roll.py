@@ -6,12 +6,13 @@ comes to the same and adds nothing.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connection
 
-from atlaspay.core import context, rollup_rebuild, rollups
+from atlaspay.core import clock, context, rollup_rebuild, rollups
 from atlaspay.core.histogram import SQL_BOUNDS
-from payouts.rollups.tables import PayoutRollup, PayoutRollupMark, PayoutTime
+from payouts.rollups.tables import PayoutRollup, PayoutRollupMark, PayoutTime, hours_since
 
 PROMPT_S = 300
 
@@ -94,8 +95,10 @@ _ROLL = f"""{FACTS}, fine AS MATERIALIZED (
     FROM fine f
     CROSS JOIN LATERAL (VALUES (f.partner_id), ('')) AS w(scope)
     CROSS JOIN LATERAL (
-        VALUES ('h', f.hour_at), ('d', date_trunc('day', f.hour_at, 'UTC'))
+        VALUES ('h', f.hour_at), ('d', date_trunc('day', f.hour_at, 'UTC')),
+               ('w', date_trunc('week', f.hour_at, 'UTC'))
     ) AS g(grain, start_at)
+    WHERE g.grain <> 'h' OR f.hour_at >= %(hours_since)s
 ), sums AS (
     INSERT INTO payouts_payoutrollup AS r (generation, {_KEY}, {_NAMES})
     SELECT %(generation)s, d.* FROM (
@@ -126,7 +129,12 @@ def roll(generation: int, after: int, until: int) -> int:
     """Add what history rows `after < history_id <= until` change; return how many payouts they
     are of. Not repeatable by itself: the mark moves in the caller's transaction.
     """
-    values = {"generation": generation, "after": after, "until": until}
+    values: dict[str, Any] = {
+        "generation": generation,
+        "after": after,
+        "until": until,
+        "hours_since": hours_since(clock.now()),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_ROLL, values)
         count: int = cursor.fetchone()[0]

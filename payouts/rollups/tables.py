@@ -1,9 +1,12 @@
 """The sums. Never edited by hand: `rebuild_rollups` makes them again from history.
 
-A payout counts in the hour and the day (UTC) it was submitted in, whatever happens to it later.
+A payout counts in the hour, the day and the week (UTC, from Monday on) it was submitted in,
+whatever happens to it later. Hours are kept for HOURS_KEPT_DAYS.
 Each sum is kept twice: for its partner, and with `scope` empty for all partners together. Rows of
 two currencies are never added.
 """
+
+from datetime import UTC, datetime, time, timedelta
 
 from django.db import models
 
@@ -11,6 +14,14 @@ from atlaspay.core.models import ReferenceField
 from atlaspay.core.rollups import RollupMark, one_is_live
 
 ALL_PARTNERS = ""
+# So that an hour can be compared with last year's. Hours are nine tenths of all rows.
+HOURS_KEPT_DAYS = 400
+
+
+def hours_since(now: datetime) -> datetime:
+    """Return the first midnight (UTC) from which on sums by hour are kept."""
+    first = now.astimezone(UTC).date() - timedelta(days=HOURS_KEPT_DAYS)
+    return datetime.combine(first, time(), UTC)
 
 
 class Grain(models.TextChoices):
@@ -18,6 +29,7 @@ class Grain(models.TextChoices):
 
     HOUR = "h", "One hour"
     DAY = "d", "One day"
+    WEEK = "w", "One week"
 
 
 class PayoutRollupMark(RollupMark):

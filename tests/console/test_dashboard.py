@@ -86,6 +86,8 @@ def test_one_partner_one_currency_and_never_a_sum_of_two(officer):
     assert "<b>1</b> <span>payouts</span>" in alone
     assert "<td>EUR</td>" not in alone
     assert "<option selected>JPY</option>" in text_of(officer, "currency=JPY")
+    assert "all currencies, not JPY alone" in text_of(officer, "currency=JPY")
+    assert "currencies, not" not in text_of(officer)
     assert "<td>EUR</td>" not in text_of(officer, "currency=JPY")
     assert officer.get(f"{URL}?partner=pt_nobody").status_code == 404
     written = officer.get(f"{URL}csv/?currency=JPY").content.decode()

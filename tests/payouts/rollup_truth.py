@@ -1,11 +1,13 @@
 """What the sums must be, worked out from the payouts themselves, one by one, without SQL."""
 
 from collections import defaultdict
-from datetime import UTC
+from datetime import UTC, timedelta
+
+from django.utils import timezone
 
 from payouts.models import Payout
 from payouts.representation import timings_public
-from payouts.rollups.tables import PayoutRollup, PayoutRollupMark, PayoutTime
+from payouts.rollups.tables import PayoutRollup, PayoutRollupMark, PayoutTime, hours_since
 
 NAMES = (
     "payouts",
@@ -34,14 +36,19 @@ def truth() -> dict[tuple, tuple[int, ...]]:
 
 
 def keys(payout: Payout) -> list[tuple]:
-    """Return the four rows a payout counts in: its partner and all, its hour and its day."""
+    """Return the rows a payout counts in: its partner and all, its hour, day and week."""
     hour = payout.submitted_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     has_code = payout.state in ("failed", "canceled", "returned")
     code = payout.failure_code if has_code else ""
     return [
         (scope, grain, start_at, payout.currency, payout.rail, payout.state, code)
         for scope in (payout.partner_id, "")
-        for grain, start_at in (("h", hour), ("d", hour.replace(hour=0)))
+        for grain, start_at in (
+            ("h", hour),
+            ("d", hour.replace(hour=0)),
+            ("w", hour.replace(hour=0) - timedelta(days=hour.weekday())),
+        )
+        if grain != "h" or start_at >= hours_since(timezone.now())
     ]
 
 
@@ -87,7 +94,6 @@ def agree() -> None:
             assert abs(mine - other) <= row[0], key
     live = PayoutRollupMark.objects.get(is_live=True).generation
     timed = sum(row[3] for row in true.values())
-    assert (
-        sum(PayoutTime.objects.filter(generation=live).values_list("payouts", flat=True)) == timed
-    )
+    counts = PayoutTime.objects.filter(generation=live).values_list("payouts", flat=True)
+    assert sum(counts) == timed
     assert not PayoutTime.objects.filter(payouts__lte=0).exists()

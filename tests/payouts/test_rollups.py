@@ -61,7 +61,7 @@ def rows(**filters) -> list[PayoutRollup]:
     return list(PayoutRollup.objects.filter(**filters).order_by("state"))
 
 
-def test_a_payout_counts_in_its_hour_and_day_for_its_partner_and_for_all():
+def test_a_payout_counts_in_its_hour_day_and_week_for_its_partner_and_for_all():
     partner = funded_partner()
     at = datetime(2026, 3, 1, 23, 59, 30, tzinfo=UTC)
     make_payouts(partner, [1_000, 2_500], submitted_at=at)
@@ -73,6 +73,7 @@ def test_a_payout_counts_in_its_hour_and_day_for_its_partner_and_for_all():
         for grain, start_at in (
             ("h", datetime(2026, 3, 1, 23, tzinfo=UTC)),
             ("d", datetime(2026, 3, 1, tzinfo=UTC)),
+            ("w", datetime(2026, 2, 23, tzinfo=UTC)),
         )
     }
     for row in rows():

@@ -1,5 +1,6 @@
 """Sums of deliveries: first attempts, later ones, retries by hand, tests."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from atlaspay.core import clock
 from atlaspay.core.histogram import percentile_ms
 from tests.webhooks.factories import emit, make_endpoint
-from webhooks import rollups
+from webhooks import rollup_figures, rollups
 from webhooks.models import Delivery, DeliveryAttempt, DeliveryRollup, DeliveryTime
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +58,9 @@ def test_first_and_later_attempts_by_partner_and_for_all(endpoint):
     assert day(endpoint.partner_id) == day(endpoint.pk) == (3, 2, 1, 2, 1)
     assert day(other.partner_id) == (1, 1, 0, 0, 0)
     assert day("") == (4, 3, 1, 2, 1)
-    counts = dict(DeliveryTime.objects.filter(scope="").values_list("bucket", "deliveries"))
+    counts = dict(
+        DeliveryTime.objects.filter(scope="", grain="d").values_list("bucket", "deliveries")
+    )
     assert sum(counts.values()) == 2
     assert abs(percentile_ms(counts, 0.5) - 2_250) <= 225
     assert abs(percentile_ms(counts, 1.0) - 40_250) <= 4_025
@@ -102,7 +105,8 @@ def test_a_rebuild_counts_what_is_kept_and_leaves_older_days(endpoint):
     assert day("") == pruned == (1, 1, 1, 1, 1)
     today = DeliveryRollup.objects.get(scope="", grain="d", start_at__gt=AT)
     assert (today.generation, today.attempts, today.delivered) == (2, 1, 1)
-    assert DeliveryTime.objects.count() == 6
+    assert DeliveryTime.objects.filter(grain="d").count() == 6
+    assert set(DeliveryTime.objects.values_list("generation", flat=True)) == {2}
 
 
 def test_what_was_given_up_counts_until_a_retry_by_hand_delivers_it(endpoint):
@@ -127,3 +131,28 @@ def test_what_was_given_up_counts_until_a_retry_by_hand_delivers_it(endpoint):
     assert before == list(
         DeliveryRollup.objects.order_by("scope").values_list("scope", "exhausted")
     )
+
+
+def test_weeks_tell_what_their_days_tell_also_after_a_rebuild(endpoint):
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    for age in range(0, 60, 3):
+        one = delivery_of(endpoint, event_at=today - timedelta(days=age) + timedelta(hours=1))
+        attempt(one, 1, "delivered" if age % 2 else "refused", after_s=age)
+    rollups.roll_up()
+    first = whole(endpoint.partner_id, today)
+    for _ in range(2):
+        for days in (1, 8, 20, 45, 61):
+            since_at, until_at = today - timedelta(days=days - 1), today + timedelta(days=1)
+            for scope in ("", endpoint.partner_id):
+                told = rollup_figures.deliveries(scope, since_at, until_at)
+                by_day = rollup_figures.by_day(scope, since_at, until_at).values()
+                for name in ("attempts", "tried", "first_delivered", "delivered", "prompt"):
+                    assert getattr(told, name) == sum(getattr(one, name) for one in by_day), name
+                assert Counter(told.times) == sum((Counter(one.times) for one in by_day), Counter())
+        rollups.rebuild()
+    assert whole(endpoint.partner_id, today) == first
+    assert (first.tried, first.delivered) == (20, 10)
+
+
+def whole(scope: str, today: datetime) -> rollup_figures.Deliveries:
+    return rollup_figures.deliveries(scope, today - timedelta(days=60), today + timedelta(days=1))

@@ -1,4 +1,4 @@
-"""What deliveries came to, by hour and day of their event; `webhooks.rollups` keeps it."""
+"""What deliveries came to, by day and week of their event; `webhooks.rollups` keeps it."""
 
 from django.db import models
 
@@ -14,7 +14,8 @@ class DeliveryRollupMark(RollupMark):
 
 
 class DeliveryRollup(models.Model):
-    """Deliveries of one scope (a partner; an endpoint; empty: all) and day (UTC) of the event.
+    """Deliveries of one scope (a partner; an endpoint; empty: all) and day (UTC) of the event. For
+    partners and all, weeks (from Monday on) are summed as well.
 
     `tried` counts deliveries with a first attempt, `first_delivered` those it succeeded for,
     `delivered` those any attempt succeeded for, `prompt` those within 30 seconds of the event,

@@ -17,8 +17,9 @@ SOURCES = {"payouts": roll.rebuild, "webhooks": webhooks.rebuild}
 class Command(BaseCommand):
     help = (
         "Count the sums behind the dashboards anew, beside those in use, then change over. Readers"
-        " and writers go on meanwhile. Needed after a repair by hand in the database, never else:"
-        " beat keeps the sums every minute. Webhook days that were pruned stay as they are."
+        " and writers go on meanwhile. Needed after a repair by hand in the database, and after an"
+        " update that adds sums: beat keeps them every 15 seconds. Webhook days that were pruned"
+        " stay as they are."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
