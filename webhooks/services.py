@@ -73,8 +73,9 @@ def update_endpoint(partner_id: str, endpoint_id: str, changes: dict[str, Any]) 
     """Change `url`, `description`, `event_types` or `status`; other names are ignored.
 
     A new URL is checked first: a live, enabled endpoint keeps its present one until the new one
-    has passed; any other takes it at once, and is in test mode until then. Enabling starts the
-    endpoint's health afresh. Raises NotFoundError, InvalidRequestError.
+    has passed; any other, one that is enabled by the same change too, takes it at once, and is in
+    test mode until then: what waits for it waits on. Enabling starts the endpoint's health afresh.
+    Raises NotFoundError, InvalidRequestError.
     """
     with transaction.atomic():
         endpoint = locked(partner_id, endpoint_id)
@@ -82,27 +83,32 @@ def update_endpoint(partner_id: str, endpoint_id: str, changes: dict[str, Any]) 
         endpoint.event_types = _checked(url, list(changes.get("event_types", endpoint.event_types)))
         endpoint.description = changes.get("description", endpoint.description)
         status = changes.get("status", endpoint.status)
+        # One that this very change enables has no URL yet that events go to.
+        is_live = endpoint.mode == Endpoint.Mode.LIVE
+        is_receiving = is_live and endpoint.status == status == Endpoint.Status.ENABLED
         is_new_start = False
         if status != endpoint.status:
             endpoint.status = status
             endpoint.disabled_reason = "" if status == "enabled" else "Disabled by you."
             is_new_start = status == "enabled"
         if "url" in changes:
-            is_new_start = _take_url(endpoint, url) or is_new_start
+            is_taken = _take_url(endpoint, url, is_receiving=is_receiving)
+            is_new_start = is_taken or is_new_start
         endpoint.save()
         if is_new_start:
             book.start_afresh(endpoint_id)
     return endpoint
 
 
-def _take_url(endpoint: Endpoint, url: str) -> bool:
-    """Take a URL or propose it; say whether it was taken and is new. The caller saves."""
+def _take_url(endpoint: Endpoint, url: str, *, is_receiving: bool) -> bool:
+    """Take a URL, or propose it where one receives events; say whether it was taken and is new. The
+    caller saves.
+    """
     if url == endpoint.url:
         if endpoint.proposed_url:
             endpoint.proposed_url = ""
             book.cancel_open(endpoint.pk, _CONFORMANCE)
         return False
-    is_receiving = endpoint.mode == Endpoint.Mode.LIVE and endpoint.status == "enabled"
     if is_receiving:
         endpoint.proposed_url = url
     else:

@@ -1,15 +1,16 @@
 """Before an endpoint receives live events it shows that it verifies; what it must mend is said."""
 
 import json
+from functools import partial
 
 import pytest
 from django.db.models.functions import Now
 
 from partners.models import Scope
 from tests.factories import ApiKeyFactory, PartnerFactory, api_client
-from tests.webhooks.factories import emit, make_endpoint
+from tests.webhooks.factories import emit, jump_to_next_attempt, make_endpoint
 from tests.webhooks.partners_code import Once, timeless, trusting, verifying
-from webhooks import services
+from webhooks import resend, services
 from webhooks.checks import book
 from webhooks.checks.loop import run_checks
 from webhooks.delivery.loop import run_deliveries
@@ -153,6 +154,60 @@ def test_a_live_endpoint_keeps_its_url_until_the_new_one_has_passed(receiver):
     assert health.recovered_at is not None  # what waits is brought forward
     states = [check["state"] for check in client.get(path + "/checks").json()["data"]]
     assert states == ["passed", "failed"]
+
+
+def moved_while_disabled(receiver, *, at_once):
+    """Return an endpoint with two failed deliveries, disabled, moved and enabled again."""
+    endpoint = make_endpoint(receiver.url + "/old")
+    receiver.answers["/old"] = [500] * 10
+    emit(endpoint.partner)
+    emit(endpoint.partner)
+    run_deliveries()
+    update = partial(services.update_endpoint, endpoint.partner_id, endpoint.id)
+    update({"status": "disabled"})
+    url = receiver.url + "/new"
+    if at_once:
+        update({"url": url, "status": "enabled"})
+    else:
+        update({"url": url})
+        update({"status": "enabled"})
+    jump_to_next_attempt()
+    receiver.got.clear()
+    return endpoint
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_new_url_gets_what_waits_only_when_it_has_passed(receiver, at_once):
+    endpoint = moved_while_disabled(receiver, at_once=at_once)
+    receiver.handlers["/new"] = verifying(endpoint.secret)
+    found = Endpoint.objects.get()
+    assert (found.status, found.mode, found.url) == ("enabled", "test", receiver.url + "/new")
+
+    assert run_deliveries().claimed == 0
+    assert receiver.got == []
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"pending"}
+    assert run_checks() == 1
+    assert run_deliveries().delivered == 2
+
+    assert {one.path for one in receiver.got} == {"/new"}
+
+
+def test_where_the_check_fails_nothing_is_sent_but_a_test(receiver):
+    endpoint = moved_while_disabled(receiver, at_once=True)
+    receiver.handlers["/new"] = trusting
+    run_checks()
+    assert Endpoint.objects.get().mode == "test"
+    receiver.got.clear()
+    failed = Delivery.objects.order_by("id").first()
+    resend.retry_delivery(endpoint.partner_id, failed.id)
+    sent = services.send_test(endpoint.partner_id, endpoint.id)
+
+    assert run_deliveries().claimed == 1
+
+    assert [one.path for one in receiver.got] == ["/new"]
+    assert Delivery.objects.get(pk=sent.pk).state == "delivered"
+    assert Delivery.objects.filter(state="pending").count() == 2
+    assert not run_deliveries().has_more
 
 
 def test_taking_the_old_url_back_drops_the_proposal(receiver):

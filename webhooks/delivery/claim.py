@@ -4,7 +4,8 @@ The claim is committed before anything is sent. It raises `attempt_count`, sets 
 fencing token) and moves `due_at` to the end of the lease, all on the database's clock. A row whose
 lease ran out is simply due again; the claim that finds it leaves an `in_doubt` attempt behind,
 which uses up no step of the schedule. A step on the way (event_types.PASSING) that has failed gives
-way to the later event of its payout: it is superseded, not sent again.
+way to the later event of its payout: it is superseded, not sent again. An endpoint in test mode is
+sent its own tests alone, whatever else waits for it.
 """
 
 import logging
@@ -115,19 +116,25 @@ JOIN webhooks_endpoint e ON e.id = due.endpoint_id
 LEFT JOIN webhooks_endpointhealth h ON h.endpoint_id = e.id
 WHERE least(due.fresh_at, due.retry_at) <= statement_timestamp()
   AND e.status = 'enabled' AND e.deleted_at IS NULL
+  -- What waits for an endpoint that has not passed its check waits on; tests of its own go out.
+  AND (e.mode = 'live' OR EXISTS (
+      SELECT FROM webhooks_delivery t WHERE t.object_id = e.id AND t.endpoint_id = e.id
+      AND t.state = 'pending' AND t.due_at <= statement_timestamp()))
   AND (h.breaker_open_until IS NULL OR h.breaker_open_until <= statement_timestamp())
 """
 
 _CLAIM = """
 WITH want AS (
-    SELECT * FROM unnest(%(endpoints)b::text[], %(quotas)b::int[]) AS w(endpoint_id, quota)
+    SELECT w.endpoint_id, w.quota, e.mode = 'live' AS is_live
+    FROM unnest(%(endpoints)b::text[], %(quotas)b::int[]) AS w(endpoint_id, quota)
+    JOIN webhooks_endpoint e ON e.id = w.endpoint_id
 ), fresh AS MATERIALIZED (
     SELECT p.* FROM want w CROSS JOIN LATERAL (
         SELECT d.id, d.event_id, d.object_id, d.endpoint_id, d.sequence,
                d.claim_id IS NOT NULL AS was_claimed
         FROM webhooks_delivery d
         WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count = 0
-          AND d.due_at <= statement_timestamp()
+          AND d.due_at <= statement_timestamp() AND (w.is_live OR d.object_id = d.endpoint_id)
         ORDER BY d.due_at LIMIT w.quota FOR UPDATE SKIP LOCKED
     ) p
 ), retry AS MATERIALIZED (
@@ -136,7 +143,7 @@ WITH want AS (
                d.claim_id IS NOT NULL AS was_claimed
         FROM webhooks_delivery d
         WHERE d.endpoint_id = w.endpoint_id AND d.state = 'pending' AND d.attempt_count > 0
-          AND d.due_at <= statement_timestamp()
+          AND d.due_at <= statement_timestamp() AND (w.is_live OR d.object_id = d.endpoint_id)
         ORDER BY d.due_at LIMIT greatest(1, w.quota / 4) FOR UPDATE SKIP LOCKED
     ) p
 ), picked AS MATERIALIZED (
