@@ -18,7 +18,7 @@ from compliance.rules.names.variants import VARIANTS
 CANDIDATES_MAX = 400
 _NEAR_LEAST = 0.68
 _RARE = 6  # entries that have a word this rare are compared whatever else agrees
-_FEW = 8
+_FEW = 24
 _SHORT = 4  # letters of a word in which a slip is not told from another word
 _WORDS_KEPT = 8_192
 _MARKS = frozenset("pitn")  # tags of what is no word of a name
@@ -200,9 +200,9 @@ def _slip_keys(name: Name) -> set[str]:
     """Return the keys of a whole name: how it runs without spaces, with a letter left out where a
     word is so short that one slip makes it another word."""
     shortest = min((len(word.latin) for word in name.words if word.tag in OWN), default=9)
-    if not name.run or shortest > _SHORT:
-        return {name.run} if name.run else set()
-    return _thinned(name.run, 6)
+    if not name.runs or shortest > _SHORT:
+        return set(name.runs)
+    return {key for run in name.runs for key in _thinned(run, 6)}
 
 
 def _exact_keys(word: Word) -> set[str]:

@@ -141,6 +141,7 @@ _CONSONANT = {
     **dict.fromkeys("aeiou", ""),
     **{letter: letter for letter in "bdfghjklmnpqrstvwyz"},
 }
+_BROAD = str.maketrans("oe", "ui")
 _BONE = str.maketrans("pvTDZJScjgqxr", "bftddzsskkkkl", "aewyh")
 
 
@@ -202,6 +203,12 @@ def fold(word: str) -> str:
     if len(text) > 3 and text.endswith(("ah", "eh")):
         text = text[:-1]
     return text
+
+
+@lru_cache(maxsize=131_072)
+def broad(folded: str) -> str:
+    """Return a folded word with o and u, e and i made one: ears and alphabets mix them up."""
+    return _DOUBLED.sub(r"\1", folded.translate(_BROAD))
 
 
 @lru_cache(maxsize=65_536)

@@ -22,7 +22,10 @@ _CLOSE = {
 _MISSING = {"w": 0.06, "y": 0.06, "a": 0.1, "e": 0.08, "h": 0.35}
 ARTICLES = ("al", "el")  # written as one with the word
 # How much of a difference in vowels is forgiven, by the number of consonants that agree.
+_SEMIVOWELS = str.maketrans("", "", "wyh")
 _VOWELS = {0: 0.0, 1: 0.0, 2: 0.0, 3: 0.4}
+# Words whose vowels are near each other (o and u, e and i).
+_BROAD, _BROAD_SHORT, _BROAD_SHARE = 0.93, 0.85, 0.95
 _SHORT = 0.8  # one letter of three makes another name
 # How much agreement of so few consonants can prove.
 _CEILING = (0.0, 0.88, 0.95, 0.97, 0.98)
@@ -33,7 +36,7 @@ def near(a: Word, b: Word) -> float:
     if a.text == b.text:
         return 1.0
     if a.is_alphabetic and b.is_alphabetic:
-        return _alphabetic(a.latin, b.latin, a.fold, b.fold, a.skeleton == b.skeleton)
+        return _alphabetic(a.latin, b.latin, a.fold, b.fold)
     if a.is_abjad and b.is_abjad:
         return _same_script(a.text, b.text)
     if a.is_abjad or b.is_abjad:
@@ -42,14 +45,14 @@ def near(a: Word, b: Word) -> float:
         return _consonantal(a.skeleton, b.skeleton, a.bone, b.bone)
     if a.is_ideographic and b.is_ideographic:
         return _syllabic(a.text, b.text, a.fold, b.fold)
-    likeness = _alphabetic(a.latin, b.latin, a.fold, b.fold, a.skeleton == b.skeleton)
+    likeness = _alphabetic(a.latin, b.latin, a.fold, b.fold)
     if a.is_rough != b.is_rough:
         likeness = max(likeness, _consonantal(a.skeleton, b.skeleton, a.bone, b.bone))
     return likeness
 
 
 @lru_cache(maxsize=131_072)
-def _alphabetic(a: str, b: str, fold_a: str, fold_b: str, is_same_outline: bool) -> float:
+def _alphabetic(a: str, b: str, fold_a: str, fold_b: str) -> float:
     if a == b:
         return 1.0
     if not VARIANTS.get(a, frozenset()).isdisjoint(VARIANTS.get(b, frozenset())):
@@ -62,11 +65,17 @@ def _alphabetic(a: str, b: str, fold_a: str, fold_b: str, is_same_outline: bool)
     longer = len(long)
     if (longer - len(short)) * 2 > longer:
         return 0.0
+    broad_a, broad_b = letters.broad(fold_a), letters.broad(fold_b)
+    if broad_a == broad_b:
+        return _BROAD if len(broad_a) > 3 else _BROAD_SHORT
     spelled = OSA.normalized_similarity(a, b)
     sounded = OSA.normalized_similarity(fold_a, fold_b)
+    if broad_a != fold_a or broad_b != fold_b:
+        sounded = max(sounded, _BROAD_SHARE * OSA.normalized_similarity(broad_a, broad_b))
     likeness = min(0.95, max(spelled, (spelled + 2 * sounded) / 3))
-    if is_same_outline:  # only vowels differ
-        likeness += (1 - likeness) * _VOWELS.get(len(letters.skeleton(a)), 0.5)
+    hard_a, hard_b = letters.skeleton(a), letters.skeleton(b)
+    if hard_a.translate(_SEMIVOWELS) == hard_b.translate(_SEMIVOWELS):  # only vowels differ
+        likeness += (1 - likeness) * _VOWELS.get(max(len(hard_a), len(hard_b)), 0.5)
     return likeness if longer > 3 else likeness * _SHORT
 
 

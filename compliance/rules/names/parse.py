@@ -50,7 +50,8 @@ class Name:
     """A parsed name; `words` in the order written, without legal forms unless there is no more.
 
     `line` is the whole name in Latin letters, words sorted; empty where it is not written in them
-    or where a number is part of it. `run` is the same as written, without spaces.
+    or where a number is part of it. `runs` are the name as written without spaces, also with its
+    legal forms where it has any.
     """
 
     words: tuple[Word, ...]
@@ -58,7 +59,7 @@ class Name:
     is_company: bool
     plain: tuple[str, ...]
     line: str
-    run: str
+    runs: tuple[str, ...]
 
 
 _WORTH = {
@@ -77,7 +78,8 @@ _WORTH = {
 @lru_cache(maxsize=32_768)
 def parse(text: str) -> Name:
     """Take a name apart. No words are left of text without letters or digits."""
-    left, forms = _without_forms(pieces(text)[: 2 * WORDS_MAX])
+    whole = pieces(text)[: 2 * WORDS_MAX]
+    left, forms = _without_forms(whole)
     found = [word for piece in left for word in _words(piece)][:WORDS_MAX]
     if len(found) > 1 and found[0].latin == "ben":
         found[0] = _word(found[0].text, "ben", "w")  # a first name; a son of follows one
@@ -92,9 +94,13 @@ def parse(text: str) -> Name:
         ]
     is_spelled = all(word.is_alphabetic and word.tag != "n" for word in found)
     line = " ".join(sorted(word.latin for word in found)) if is_spelled else ""
-    run = "".join(word.latin for word in found) if is_spelled else ""
+    runs = tuple(dict.fromkeys((_run(left), _run(whole)))) if is_spelled else ()
     plain = tuple(word.text for word in found)
-    return Name(tuple(found), forms, is_company, plain, line, run)
+    return Name(tuple(found), forms, is_company, plain, line, runs)
+
+
+def _run(found: list[Piece]) -> str:
+    return "".join(letters.latin(piece.text) for piece in found)
 
 
 def _without_forms(found: list[Piece]) -> tuple[list[Piece], tuple[str, ...]]:
@@ -145,7 +151,7 @@ def _latin(text: str, plain: str) -> Iterator[Word]:
     elif plain in words.PARTICLES:
         yield _word(text, plain, "p")
     elif plain in words.COMPOUND:
-        yield _word(text, "abd" if plain.startswith("abd") else plain, "h")
+        yield _word(text, words.COMPOUND[plain], "h")
     elif plain in words.GENERIC:
         yield _word(text, plain, "g")
     elif plain in ("abdullah", "abdallah", "abdulla", "abdalla", "abdoullah", "abdollah"):

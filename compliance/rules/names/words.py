@@ -27,8 +27,14 @@ PARTICLES = _set(
 # The article as it sounds before sun letters; only before a hyphen or an apostrophe.
 ARTICLES = _set("al el ul ar er as es ash esh an en at et ad ed az ez ath adh ol")
 
-# Halves of compounds that a thousand names share.
-COMPOUND = _set("abd abdul abdel abdal abu abou abi umm din deen eddin uddin allah ullah")
+# Halves of compounds that a thousand names share, each in one spelling.
+COMPOUND = {
+    **dict.fromkeys(_set("abd abdul abdel abdal abdol abdoul abdool abed"), "abd"),
+    **dict.fromkeys(_set("abu abou abi aboo"), "abu"),
+    **dict.fromkeys(_set("umm oum"), "umm"),
+    **dict.fromkeys(_set("din deen dine eddin eddine uddin aldin ildin"), "din"),
+    **dict.fromkeys(_set("allah ullah ollah"), "allah"),
+}
 
 # ISO 20275 (2,300 codes) as far as the forms are met in payments; joined without dots.
 LEGAL_FORMS = _set(
@@ -39,12 +45,22 @@ LEGAL_FORMS = _set(
     " pte pt tbk pvt private pty sa sab saa sae sal saog saoc sarl sas sasu sc sca scs se sl slu"
     " snc soc spa spj spk spzoo sro srl ska tov too tao vof wll ulc uk gesmbh ug"
     " aktiengesellschaft aktiebolag kabushiki kaisha gaisha yugen godo"
+    " gesellschaft kommanditgesellschaft ohg cokg sicav sofom srls scrl asbl vzw sdn eireli"
+    " osakeyhtio oyab fmba npao fgup gup mup mchj aebe ltee rllp"
 )
 # Forms written out, longest first; each becomes one legal form.
 LEGAL_PHRASES = tuple(
     tuple(phrase.split())
     for phrase in (
         "obshchestvo s ogranichennoy otvetstvennostyu",
+        "obshchestvo s dopolnitelnoy otvetstvennostyu",
+        "tovarishchestvo s ogranichennoy otvetstvennostyu",
+        "individualnyy predprinimatel",
+        "nepublichnoe aktsionernoe obshchestvo",
+        "publichne aktsionerne tovarystvo",
+        "pryvatne aktsionerne tovarystvo",
+        "federalnoe gosudarstvennoe unitarnoe predpriyatie",
+        "gosudarstvennoe unitarnoe predpriyatie",
         "obschestvo s ogranichennoy otvetstvennostyu",
         "tovarystvo z obmezhenoyu vidpovidalnistyu",
         "publichnoe aktsionernoe obshchestvo",
@@ -60,6 +76,24 @@ LEGAL_PHRASES = tuple(
         "sa de cv",
         "limited liability partnership",
         "limited liability company",
+        "company with limited liability",
+        "limited company",
+        "sociedade anonima",
+        "sociedade limitada",
+        "societe en commandite",
+        "societe par actions simplifiee",
+        "societa a responsabilita limitata",
+        "sendirian berhad",
+        "sdn bhd",
+        "gmbh co kg",
+        "ag co kg",
+        "spolka z ograniczona odpowiedzialnoscia",
+        "spolecnost s rucenim omezenym",
+        "drustvo s ogranicenom odgovornoscu",
+        "s en c",
+        "s r l",
+        "free zone company",
+        "free zone establishment",
         "public limited company",
         "public joint stock company",
         "private joint stock company",
@@ -110,7 +144,10 @@ GENERIC = _set(
     " vessel ship tanker yard hull university school academy research science sciences"
     " agency office bureau branch series"
     " islamic republic federal public compania empresa"
-    " societe sociedad firma zavod kompaniya predpriyatie torgovy dom"
+    " intl mfg mgmt univ inst dept govt natl assoc bros brothers hldgs hldg grp svcs svc ind inds"
+    " eng engg dev corporacion corporativo asociacion fundacion instituto universidad"
+    " banca bancaire banking banka torgovaya torgovyy promyshlennaya gruppa korporatsiya"
+    " sanayi ticaret"
 )
 
 # Names so common that sharing one says little; used where no list tells how rare a word is.
