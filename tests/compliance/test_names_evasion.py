@@ -2,7 +2,7 @@
 
 import pytest
 
-from compliance.rules.names import HITS_MAX, Listed, NameMatcher
+from compliance.rules.names import HITS_MAX, Listed, NameMatcher, matcher
 
 LISTED = "Viktor Drazhenko"
 MATCHER = NameMatcher(
@@ -64,3 +64,60 @@ def test_more_hits_than_shown_can_be_asked_for() -> None:
 
     assert len(many.hits(LISTED)) == HITS_MAX == 25
     assert len(many.hits(LISTED, most=100)) == 40
+
+
+COMMON = ("Mohamed", "Ahmed", "Ali", "Hassan", "Ibrahim", "Khalid", "Omar", "Yusuf", "Mustafa")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Mohamed Ahmed Ali Hassan Ibrahim Khalid Omar Mahmoud Yusuf Mustafa Saleh Hussein Khan",
+        "Mohamed Aw Ahmed Abdallah Ali Said Abu Hassan bin Khalid Abdul Rahman Omar Yusuf",
+        "M0hamed Ahmed 4li Hassan Ibrahim Khal1d Omar Yusuf Mustafa",
+        ("Mohamed Ahmed Ali " * 8)[:140],
+    ],
+)
+def test_a_name_of_common_words_is_compared_with_few(name: str, monkeypatch) -> None:
+    listed = [
+        Listed("x", 100 * i + 10 * j + k, f"{first} {second} {third}")
+        for i, first in enumerate(COMMON)
+        for j, second in enumerate(COMMON)
+        for k, third in enumerate(COMMON)
+    ]
+    asked = NameMatcher([*listed, Listed("x", 5_000, "Omar Drazhenko Yusuf")])
+    compared = 0
+    before = matcher.judge
+
+    def judge(*names, **more):
+        nonlocal compared
+        compared += 1
+        return before(*names, **more)
+
+    monkeypatch.setattr(matcher, "judge", judge)
+
+    asked.hits(name)
+    assert compared <= 1_000
+
+    hits = asked.hits(f"{name[:100]} Omar Drazhenko Yusuf", most=1_000)
+    assert 5_000 in {hit["entry_id"] for hit in hits}
+
+
+def test_words_that_say_little_alone_stand_whole_in_a_text() -> None:
+    asked = NameMatcher(
+        [
+            Listed("x", 1, "Mohamed Mohamed"),
+            Listed("x", 2, "Abdulrahman Drazhenko"),
+            Listed("x", 3, "Drazhenko Orlanov Bekmurat"),
+            Listed("x", 4, "Abu Bakr al-Tayeb"),
+        ]
+    )
+
+    def found(name: str) -> set[int]:
+        return {hit["entry_id"] for hit in asked.hits(name)}
+
+    assert found("Zeta Eta Theta Mohamed Mohamed Iota Kappa") == {1}
+    assert found("Zeta Eta Theta Abd al Rahman Drazhenko Iota Kappa") == {2}
+    assert found("Zeta Eta Theta DrazhenkoOrlanov Bekmurat Iota Kappa") == {3}
+    assert found("Zeta Eta Theta Iota Abou Bakr Tayeb Kappa") == {4}
+    assert found("Zeta Eta Theta Drazhenko Orlanov Iota Kappa Lambda") == set()

@@ -7,7 +7,7 @@ name give the same hits in every process.
 from collections.abc import Collection, Iterable
 
 from compliance.rules.facts import WatchHit
-from compliance.rules.names.index import WordIndex
+from compliance.rules.names.index import CANDIDATES_MAX, NEARLY, WordIndex
 from compliance.rules.names.listed import Listed
 from compliance.rules.names.pairing import Pairing
 from compliance.rules.names.parse import Name, parse
@@ -18,7 +18,7 @@ from compliance.rules.names.score import alignment, judge, percent
 FLOOR = 75  # similarity below which nothing is reported, whatever a rule asks for
 HITS_MAX = 25
 _NOT_EQUAL = 0.99
-_NEARLY, _OWN = 0.9, 0.6
+_OWN = 0.6
 # Likeness, negative; position of the entry; what met what; the reading.
 _Found = tuple[float, int, list[Pairing], Name]
 WEAK_COST = 0.08  # by so much a weak alias must be more alike than a strong name
@@ -62,7 +62,7 @@ class NameMatcher:
         for text in texts:
             found += self._found(parse(text), is_name=False)
         for window in dict.fromkeys(each for text in (name, *texts) for each in windows(text)):
-            found += [one for one in self._found(parse(window), is_name=False) if self._whole(one)]
+            found += self._standing_in(parse(window))
         found.sort(key=lambda one: one[:2])
         best: dict[tuple[str, int], WatchHit] = {}
         for negative, position, pairings, parsed in found:
@@ -84,11 +84,21 @@ class NameMatcher:
 
     def _found(self, parsed: Name, *, is_name: bool = True) -> list[_Found]:
         """Return every entry that hits; of a reading that is not the name itself, none is equal."""
+        best, most = (1.0, CANDIDATES_MAX) if is_name else (_NOT_EQUAL, CANDIDATES_MAX // 4)
         return [
-            (-(scored[0] if is_name else min(scored[0], _NOT_EQUAL)), position, scored[1], parsed)
-            for position in self._index.candidates(parsed)
+            (-min(scored[0], best), position, scored[1], parsed)
+            for position in self._index.candidates(parsed, most)
             if (scored := self._score(position, parsed))
         ]
+
+    def _standing_in(self, window: Name) -> list[_Found]:
+        """Return every entry that hits and stands whole in a window of a longer text."""
+        found = [
+            (-min(scored[0], _NOT_EQUAL), position, scored[1], window)
+            for position in self._index.whole(window)
+            if (scored := self._score(position, window))
+        ]
+        return [one for one in found if self._whole(one)]
 
     def _whole(self, found: _Found) -> bool:
         """Say whether all words of the listed name stand in the text, spelled nearly so."""
@@ -97,7 +107,7 @@ class NameMatcher:
         met = {
             index
             for one in pairings
-            if one.likeness >= _NEARLY and not one.is_initial
+            if one.likeness >= NEARLY and not one.is_initial
             for index in one.left
         }
         own = [index for index, word in enumerate(listed.words) if word.weight >= _OWN]
