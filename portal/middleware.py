@@ -53,7 +53,7 @@ class PortalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not is_portal(request):
             return self.get_response(request)
-        if holder := _HOLDS_SECRET.match(request.path):
+        if holder := _HOLDS_SECRET.match(request.path_info):
             request.shown_path = f"{holder[0]}…"  # type: ignore[attr-defined]
         # In the session, which is the portal's own: the cookie Django keeps messages in is not.
         request._messages = SessionStorage(request)  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ COOKIE = "atlaspay_portal"
 
 def is_portal(request: HttpRequest) -> bool:
     """Say whether an address is the portal's."""
-    return request.path.startswith(PREFIX)
+    return request.path_info.startswith(PREFIX)
 
 
 class PortalSessionStore(SessionStore):

@@ -1,6 +1,7 @@
 """App configuration of the shared core."""
 
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig
@@ -27,7 +28,8 @@ class CoreConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        """Give each new connection the quick loader of instants."""
+        """Give each new connection the quick loader of instants, and the system check ours."""
+        import_module("atlaspay.core.checks")
         connection_created.connect(_read_instants_fast, dispatch_uid="atlaspay.core.instants")
 
 

@@ -59,7 +59,7 @@ class RequestContextMiddleware:
         return response
 
     def _log(self, request: HttpRequest, response: HttpResponse, started: float) -> None:
-        level = logging.DEBUG if request.path.startswith(_QUIET) else logging.INFO
+        level = logging.DEBUG if request.path_info.startswith(_QUIET) else logging.INFO
         if not access.isEnabledFor(level):
             return
         access.log(
@@ -133,7 +133,7 @@ class StaffContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith("/console/") or not request.user.is_authenticated:
+        if not request.path_info.startswith("/console/") or not request.user.is_authenticated:
             return self.get_response(request)
         context.set_fields(actor=f"user:{request.user.get_username()}", user_id=request.user.pk)
         HistoricalRecords.context.request = request

@@ -111,7 +111,7 @@ _BY_STATUS = {
 
 def is_api(request: HttpRequest) -> bool:
     """Say whether this address answers in problem+json rather than HTML."""
-    return request.path.startswith(API_PREFIXES)
+    return request.path_info.startswith(API_PREFIXES)
 
 
 def body_of(error: ProblemError, path: str) -> dict[str, Any]:

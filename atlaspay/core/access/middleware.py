@@ -21,7 +21,7 @@ class ConsoleAccessMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(CONSOLE):
+        if not request.path_info.startswith(CONSOLE):
             return self.get_response(request)
         if request.user.is_authenticated:
             why = gate.why_over(request)
