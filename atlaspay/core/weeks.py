@@ -25,16 +25,23 @@ def pieces(since_at: datetime, until_at: datetime) -> list[Piece]:
     return [piece for piece in made if piece.since_at < piece.until_at]
 
 
-def union(columns: str, table: str, where: str, cut: list[Piece]) -> tuple[str, dict[str, object]]:
+def union(
+    columns: str, table: str, where: str, cut: list[Piece], *, weekly: bool = False
+) -> tuple[str, dict[str, object]]:
     """Return SQL that reads these pieces of a table of sums, and its parameters.
 
-    One index range a piece: left to an OR, the planner may read the whole scope.
+    One index range a piece: left to an OR, the planner may read the whole scope. `weekly`: the
+    column `slot_at` says the week of a row; the first one perhaps begins after its Monday.
     """
     statements: list[str] = []
     values: dict[str, object] = {}
     for number, piece in enumerate(cut):
+        # All days before the first Monday are of one week, as are those from the last on.
+        is_end = weekly and piece.grain == DAY
+        slot = f"%(since_{number})s::timestamptz" if is_end else "start_at"
         statements.append(
-            f"SELECT {columns} FROM {table} WHERE {where} AND grain = %(grain_{number})s"  # noqa: S608
+            f"SELECT {slot} AS slot_at, {columns} FROM {table} WHERE {where}"  # noqa: S608 - ours
+            f" AND grain = %(grain_{number})s"
             f" AND start_at >= %(since_{number})s AND start_at < %(until_{number})s"
         )
         values |= {

@@ -16,7 +16,7 @@ from payouts.dashboard.period import Period
 from webhooks.rollup_figures import Deliveries
 
 REASONS_SHOWN = 8
-_NOT_NARROWED = "all currencies, not {} alone: an endpoint's health knows none"
+_NOT_NARROWED = "all currencies, not {} alone"
 WITHIN = f"to within {ERROR_SHARE * 100:.0f} %"
 
 

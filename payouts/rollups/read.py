@@ -26,19 +26,14 @@ _SUMS = (
     "queue_ms",
     "bank_ms",
 )
-# Weeks begin on Monday, the first one perhaps later.
-_SLOT = """
-CASE WHEN %(weekly)s THEN greatest(date_trunc('week', start_at, 'UTC'), %(since_at)s)
-ELSE start_at END
-"""
 _ROWS = f"""
-SELECT {_SLOT}, currency, state, failure_code, {", ".join(f"sum({n})::bigint" for n in _SUMS)}
+SELECT slot_at, currency, state, failure_code, {", ".join(f"sum({n})::bigint" for n in _SUMS)}
 FROM ({{rows}}) r GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """  # noqa: S608 - names of this file
 # A sum of integers is a bigint and quick; one of bigints is a numeric.
-_TIMES = f"""
-SELECT {_SLOT}, bucket, sum(payouts::int) FROM ({{rows}}) r GROUP BY 1, 2
-"""  # noqa: S608 - names of this file
+_TIMES = """
+SELECT slot_at, bucket, sum(payouts::int) FROM ({rows}) r GROUP BY 1, 2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +53,8 @@ class Stretch:
         """Return SQL of the rows of a table, and the parameters of the whole statement."""
         whole = weeks.Piece(self.grain.value, self.since_at, self.until_at)
         cut = weeks.pieces(self.since_at, self.until_at) if self.weekly else [whole]
-        rows, values = weeks.union(columns, table, _WHERE, cut)
-        more = {"scope": self.scope, "currency": self.currency}
-        return rows, {**values, **more, "weekly": self.weekly, "since_at": self.since_at}
+        rows, values = weeks.union(columns, table, _WHERE, cut, weekly=self.weekly)
+        return rows, {**values, "scope": self.scope, "currency": self.currency}
 
 
 class Sum(NamedTuple):
@@ -93,7 +87,7 @@ class Time(NamedTuple):
 
 def sums(stretch: Stretch) -> list[Sum]:
     """Return the sums of a stretch, oldest first."""
-    columns = f"start_at, currency, state, failure_code, {', '.join(_SUMS)}"
+    columns = f"currency, state, failure_code, {', '.join(_SUMS)}"
     rows, values = stretch.rows(columns, "payouts_payoutrollup")
     with connection.cursor() as cursor:
         cursor.execute(_ROWS.format(rows=rows), values)
@@ -102,7 +96,7 @@ def sums(stretch: Stretch) -> list[Sum]:
 
 def times(stretch: Stretch) -> list[Time]:
     """Return how long settled payouts took, by bucket of `atlaspay.core.histogram`."""
-    rows, values = stretch.rows("start_at, bucket, payouts", "payouts_payouttime")
+    rows, values = stretch.rows("bucket, payouts", "payouts_payouttime")
     with connection.cursor() as cursor:
         cursor.execute(_TIMES.format(rows=rows), values)
         return [Time(*row) for row in cursor.fetchall()]
