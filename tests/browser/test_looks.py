@@ -9,11 +9,15 @@ from playwright.sync_api import Page
 
 from compliance.models import Case
 from compliance.services.escalate import escalate
+from portal.members.invitations import invite
+from portal.models import Membership, Role
 from tests.access.people import PASSWORD
 from tests.browser.conftest import Opener
 from tests.compliance.factories import blocked_case, listed_case, open_case, staff
 from tests.compliance.test_decide import approve, reject
+from tests.factories import PartnerFactory
 from tests.payouts.factories import funded_partner
+from tests.portal.people import member
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RULES = {
@@ -84,6 +88,25 @@ def test_no_page_breaks_a_rule(scheme: str, open_page: Opener) -> None:
     page.goto(pages["queue"])
     page.keyboard.press("?")
     found += faults(page)
+
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_supports_pages_break_no_rule(scheme: str, open_page: Opener) -> None:
+    partner = PartnerFactory()
+    one = Membership.objects.get(user=member(partner))
+    invited = invite(partner.id, email="new@market.example", role=Role.VIEWER).invitation
+    page = open_page(staff("support", "sam"), scheme=scheme)
+    found = []
+    for url in (
+        *("/console/portal/membership/", f"/console/portal/membership/{one.pk}/change/"),
+        *("/console/portal/invitation/", f"/console/portal/invitation/{invited.pk}/change/"),
+    ):
+        page.goto(url)
+        for action in page.locator(".ap-decide details").all():
+            action.evaluate("action => { action.open = true; }")
+        found += faults(page)
 
     assert not found, "\n".join(found)
 
