@@ -125,8 +125,9 @@ def factor(request: HttpRequest) -> HttpResponse:
         return answer
     if request.POST.get("do") == "remove":
         second_factor.reset(scope.user)
+        gate.stand_alone(request)
         record(Kind.SECOND_FACTOR_RESET, request, user=scope.user, detail="by the person")
-        messages.success(request, "The second factor is off.")
+        messages.success(request, "The second factor is off. Elsewhere you are signed out.")
         return HttpResponseRedirect(reverse("portal:account"))
     codes = second_factor.renew_codes(found)
     record(Kind.RECOVERY_CODES_MADE, request)

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from atlaspay.core.access import second_factor
 from tests.access.people import HOME, LOGIN, enrolled, events, is_in, pass_door, person
 
 pytestmark = pytest.mark.django_db
@@ -77,17 +78,27 @@ def test_the_use_is_noted_at_most_once_a_minute(inside, time):
     assert writes() == 0
 
 
-def test_a_second_factor_costs_one_query_a_page(inside, settings):
-    def queries() -> int:
+def test_a_second_factor_costs_one_query_a_page_and_none_without(inside, settings):
+    def queries(client: Client) -> int:
+        is_in(client)
         with CaptureQueriesContext(connection) as captured:
-            assert is_in(inside)
-        return len(captured)
+            assert is_in(client)
+        return len([query for query in captured if "core_secondfactor" in query["sql"]])
 
-    is_in(inside)
-    strict = queries()
+    assert queries(inside) == 1
     settings.ATLASPAY_REQUIRE_TOTP = False
+    # Nobody needs one, but a session that one opened ends with it.
+    assert queries(inside) == 1
+    by_password = Client()
+    by_password.force_login(User.objects.create_user("paul", is_staff=True))
+    assert queries(by_password) == 0
 
-    assert strict == queries() + 1
+
+def test_a_session_ends_with_its_factor_also_where_none_is_needed(inside, settings):
+    settings.ATLASPAY_REQUIRE_TOTP = False
+    assert is_in(inside)
+    second_factor.reset(User.objects.get(username="vera"))
+    assert not is_in(inside)
 
 
 def test_signing_out_is_by_post_alone_and_logged(inside):

@@ -185,11 +185,15 @@ def membership_at(user: User, other: Membership) -> Membership:
 
 
 def test_a_lost_phone_is_forgotten_and_the_password_alone_lets_in(olga: User, sam: Client) -> None:
-    enrolled(olga)
-    one = membership(olga)
+    phone, _ = enrolled(olga)
+    one, stolen = membership(olga), Client()
+    sign_in(stolen, "olga@acme.example")
+    stolen.post("/portal/login/code/", {"code": phone.code()})
+    assert is_in(stolen)
     do(sam, "factor", one)
 
     assert second_factor.of_user(olga) is None
+    assert not is_in(stolen)
     client = Client()
     sign_in(client, "olga@acme.example")
     assert is_in(client)

@@ -349,9 +349,14 @@ def test_a_second_factor_is_set_up_used_and_turned_off(market: Market) -> None:
     assert len(shown_codes(fresh)) == 10
     bad = client.post("/portal/account/second-factor/change/", {"code": codes[1], "do": "remove"})
     assert bad.status_code == 422
+    away = Client()
+    sign_in(away, "owner@acme.example")
+    away.post("/portal/login/code/", {"code": shown_codes(fresh)[1]})
+    assert is_in(away)
     code = shown_codes(fresh)[0]
     client.post("/portal/account/second-factor/change/", {"code": code, "do": "remove"})
     assert is_in(client)
+    assert not is_in(away)
     assert "Off" in client.get("/portal/account/").content.decode()
     assert list(AccessEvent.objects.order_by("id").values_list("kind", flat=True)) == [
         "second_factor_enrolled",
@@ -359,8 +364,10 @@ def test_a_second_factor_is_set_up_used_and_turned_off(market: Market) -> None:
         "recovery_code_used",
         "recovery_codes_made",
         "second_factor_failed",
+        *("recovery_code_used", "login"),
         "recovery_code_used",
         "second_factor_reset",
+        "session_ended",
     ]
 
 

@@ -86,6 +86,14 @@ def move_to(request: HttpRequest, factor: SecondFactor) -> None:
     request.session[_FACTOR] = factor.pk
 
 
+def stand_alone(request: HttpRequest) -> None:
+    """Let the session stand on the password alone, under a new key: its person took the factor
+    away.
+    """
+    request.session.cycle_key()
+    request.session.pop(_FACTOR, None)
+
+
 def factor_id(request: HttpRequest) -> int | None:
     """Return the id of the factor that opened this session."""
     found: int | None = request.session.get(_FACTOR)
@@ -116,7 +124,8 @@ def why_over(
         return f"{settings.ATLASPAY_SESSION_IDLE_MINUTES} minutes without activity"
     if begun_after is not None and (since_s is None or since_s <= begun_after.timestamp()):
         return "support ended your sessions"
-    if needs_factor and not _stands(request):
+    # One that a factor opened ends with it, also where none is needed any more.
+    if (needs_factor or factor_id(request) is not None) and not _stands(request):
         return "no second factor"
     if since_s is None:
         session[_SIGNED_IN_AT] = now_s
