@@ -205,6 +205,32 @@ def test_beside_calls_that_hang_the_next_claim_waits_for_no_clock(receiver, monk
     assert (still_waiting, hanging) == (0, 12)
 
 
+def test_where_much_hangs_one_that_has_not_answered_yet_gets_one_call(receiver, monkeypatch):
+    monkeypatch.setattr("webhooks.delivery.sender.deadline_s", lambda failures: 30.0)
+    monkeypatch.setattr(loop, "HANGING_MAX", 4)
+    first = make_endpoint(receiver.url + "/hang/1")
+    emit_many(first.partner, 64)
+    thread = threading.Thread(target=in_thread, args=(lambda: run_deliveries(20.0),))
+    thread.start()
+    deadline = time.monotonic() + 20
+    held = Delivery.objects.exclude(claim_id=None)
+    while held.count() != 4 or len(receiver.got) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    second = make_endpoint(receiver.url + "/hang/2")
+    healthy = make_endpoint(receiver.url + "/ok/1")
+    emit_many(second.partner, 64)
+    emit_many(healthy.partner, 200)
+    delivered = Delivery.objects.filter(endpoint=healthy, state="delivered")
+    while delivered.count() < 200 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    counts = delivered.count(), held.filter(endpoint=second).count()
+    calls = sum(got.path == "/hang/2" for got in receiver.got)
+    receiver.release.set()
+    thread.join(60)
+    assert (counts, calls) == ((200, 1), 1)
+
+
 def test_events_arriving_while_a_call_hangs_are_sent_at_once_also_past_the_slice(receiver):
     emit(make_endpoint(receiver.url + "/hang/1").partner)
     healthy = make_endpoint(receiver.url + "/ok/1")

@@ -20,6 +20,13 @@ def test_depth_follows_health():
     assert depths == [256, 64, 2, 1]
 
 
+def test_one_that_lets_us_wait_gets_no_rows_claimed_ahead():
+    assert target("e", HEALTHY).without_backlog().depth == 16
+    assert target("e", FAILING).without_backlog().depth == 2
+    assert target("e", PROBING).without_backlog().depth == 1
+    assert target("e", HEALTHY).narrowed(1).without_backlog().depth == 1
+
+
 def test_equal_shares_and_no_more_than_the_capacity():
     targets = [target(f"we_{n}", HEALTHY) for n in range(4)]
     assert share(targets, capacity=400, in_flight={}) == {f"we_{n}": 100 for n in range(4)}
