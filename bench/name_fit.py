@@ -25,7 +25,6 @@ STEPS = {
     "pair_power": 0.15,
     "conflict": 0.04,
     "damping": 0.08,
-    "omission": 0.04,
     "lone_share": 0.04,
 }
 # Where the search begins, in every fold: round numbers, not the fitted ones.
@@ -35,7 +34,6 @@ BEGIN = dataclasses.replace(
     pair_power=1.5,
     conflict=0.7,
     damping=0.5,
-    omission=0.4,
     lone_share=0.75,
 )
 ROUNDS, FOLDS = 6, 5

@@ -10,7 +10,7 @@ from compliance.rules.names.rarity import Rarity
 from compliance.rules.names.score import compare
 
 # Changes with every change of what is found or of its similarity; a run keeps it with its lists.
-MATCHER_VERSION = "names/3"
+MATCHER_VERSION = "names/4"
 
 __all__ = [
     "FLOOR",

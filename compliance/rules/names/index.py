@@ -4,15 +4,17 @@ A name is worth it where two of its words resemble the recipient's, or the only 
 does. In a window of a longer text, all of its words must.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from compliance.rules.names.keys import exact_keys, listed_keys, slip_keys, sought_keys
-from compliance.rules.names.letters import broad
+from compliance.rules.names.building import MARKS, Building
+from compliance.rules.names.keys import exact_keys, slip_keys, sought_keys
+from compliance.rules.names.letters import broad, outline
 from compliance.rules.names.near import near
 from compliance.rules.names.pairing import OWN, join
 from compliance.rules.names.parse import Name, Word
@@ -23,29 +25,29 @@ NEARLY = 0.9  # likeness of words that stand in a text as listed
 _NEAR_LEAST = 0.68
 _RARE = 6  # entries that have a word this rare are compared whatever else agrees
 _FEW = 24
+_WORDS_USUAL = 8
 _WORDS_KEPT = 8_192
-_MARKS = frozenset("pitn")  # tags of what is no word of a name
 _SHARED = frozenset("gh")
 
-# Of two words' broad spellings; so cheap to ask that most of what keys find is not looked at twice.
-_BROAD_LEAST = 0.5
+# Likeness of two words' broad spellings: so cheap to ask that most of what keys find is not looked
+# at twice. Below the second, only words of the same consonants are.
+_BROAD_LEAST, _BROAD_ENOUGH = 0.5, 0.63
 
 
 class Found(NamedTuple):
-    """Positions by one word: those that have one like it; those of which that is the only own one;
-    those that have it, spelled nearly so; those that have it as two words."""
+    """By one word: the positions that have one like it, those of which it is the only own one, and
+    the listed words that it is, spelled nearly so."""
 
     having: frozenset[int]
     carried: frozenset[int]
-    standing: frozenset[int]
-    joining: frozenset[int]
+    standing: tuple[int, ...]
 
 
 class WordIndex:
     """Positions of names by their words. Read-only once built, so threads may share it."""
 
     def __init__(self, names: Iterable[Name]) -> None:
-        built = _Building()
+        built = Building()
         for position, name in enumerate(names):
             built.add(position, name)
         # Tuples of numbers are small and nothing the garbage collector has to walk through.
@@ -54,6 +56,7 @@ class WordIndex:
         self._carried = tuple(tuple(sorted(found)) for found in built.carried)
         self._sizes = tuple(built.sizes)
         self._broad = tuple(broad(word.fold) for word in built.words)
+        self._outlines = tuple(outline(word.skeleton) for word in built.words)
         # Words that are not compared by their Latin spelling alone.
         self._odd = frozenset(
             number
@@ -61,17 +64,14 @@ class WordIndex:
             if word.tag == "h" or not word.is_alphabetic
         )
         self._joins = frozenset(number for (_, _, join), number in built.numbers.items() if join)
-        by_size: defaultdict[int, set[int]] = defaultdict(set)
-        for position, (size, distinct) in enumerate(zip(built.sizes, built.distinct, strict=True)):
-            if size > 1:  # one word is found as such
-                by_size[distinct].add(position)
-        self._by_size = {size: frozenset(positions) for size, positions in by_size.items()}
+        self._needed = tuple(built.needed)
         self._keys = {key: tuple(numbers) for key, numbers in built.keys.items()}
         self._slips = {key: tuple(positions) for key, positions in built.slips.items()}
         self._known: dict[tuple[str, str], Found] = {}
 
     def candidates(self, name: Name, most: int = CANDIDATES_MAX) -> list[int]:
-        """Return the positions worth comparing: the `most` likeliest, and those that run alike."""
+        """Return the positions worth comparing: the `most` likeliest (fewer for a name of very many
+        words), and those that run alike."""
         # Trading and abdul say nothing together; they count beside a word of one's own.
         shared = _SHARED if any(word.tag in OWN for word in name.words) else frozenset()
         groups = []
@@ -87,38 +87,29 @@ class WordIndex:
                 chosen |= having
             if word.tag not in shared:
                 once |= having
-        joined = set().union(*self._run_together(name, _NEAR_LEAST))
+        joined: set[int] = set()
+        for both in _neighbours(name):
+            joined.update(*(self._having[number] for number, _ in self._spelled_as(both)))
         chosen |= joined
         if len(chosen) > _FEW:
+            # A name of many words takes longer to compare.
+            most = most * _WORDS_USUAL // max(_WORDS_USUAL, len(name.words))
             chosen = self._likeliest(chosen, joined, groups, most)
         return sorted(chosen.union(self._running_alike(name)))
 
     def whole(self, name: Name) -> list[int]:
         """Return the positions of names all of whose words may stand in this one, spelled nearly
         so; there are few."""
-        found = [self._resembling(word) for word in _distinct(name)]
-        groups: list[Collection[int]] = [one.standing for one in found]
-        groups += [one.joining for one in found]
-        groups += self._run_together(name, NEARLY)
-        # met[n]: the names that n words or more of this one are like words of.
-        met: list[set[int]] = [set() for _ in range(len(groups) + 1)]
-        for group in groups:
-            for count in range(len(groups), 1, -1):
-                met[count] |= met[count - 1].intersection(group)
-            met[1].update(group)
-        chosen = self._running_alike(name)
-        for count in range(1, len(met)):
-            chosen |= met[count] & self._by_size.get(count, frozenset())
-        return sorted(chosen)
-
-    def _run_together(self, name: Name, least: float) -> list[set[int]]:
-        """Return, for each two words, the names that have as one word what this one writes as
-        two."""
-        return [
-            self._spelled_as(join(first, second), least)
-            for first, second in zip(name.words, name.words[1:], strict=False)
-            if first.tag not in _MARKS and second.tag not in _MARKS
-        ]
+        words: set[int] = set()
+        for word in _distinct(name):
+            words.update(self._resembling(word).standing)
+        for both in _neighbours(name):
+            words.update(number for number, alike in self._spelled_as(both) if alike >= NEARLY)
+        met = Counter(chain.from_iterable(self._having[number] for number in words))
+        # Two words written as one stand for both.
+        met.update(chain.from_iterable(self._having[number] for number in words & self._joins))
+        chosen = {position for position, count in met.items() if count >= self._needed[position]}
+        return sorted(chosen | self._running_alike(name))
 
     def _running_alike(self, name: Name) -> set[int]:
         return {position for key in slip_keys(name) for position in self._slips.get(key, ())}
@@ -129,8 +120,9 @@ class WordIndex:
         """Leave out names that cannot reach the floor: with words over on both sides, they
         contradict each other, and two that agree do not make up for one that does not."""
         left = []
+        met_by = Counter(chain.from_iterable(chosen.intersection(group) for group in groups))
         for position in chosen:
-            met = sum(position in group for group in groups)
+            met = met_by[position]
             size = self._sizes[position]
             is_joined = position in joined
             if is_joined or min(len(groups), size) - met < (1 if met <= 2 else 2):
@@ -151,24 +143,20 @@ class WordIndex:
         return found
 
     def _look_up(self, word: Word) -> Found:
-        sets: list[set[int]] = [set() for _ in Found._fields]
-        having, carried, standing, joining = sets
-        for number, likeness in self._near(word, sought_keys(word)):
+        having: set[int] = set()
+        carried: set[int] = set()
+        near_ones = self._near(word, sought_keys(word))
+        for number, _ in near_ones:
             having.update(self._having[number])
             carried.update(self._carried[number])
-            if likeness >= NEARLY:
-                standing.update(self._having[number])
-                if number in self._joins:
-                    joining.update(self._having[number])
-        return Found(*map(frozenset, sets))
+        standing = tuple(number for number, likeness in near_ones if likeness >= NEARLY)
+        return Found(frozenset(having), frozenset(carried), standing)
 
-    def _spelled_as(self, word: Word, least: float) -> set[int]:
-        found: set[int] = set()
-        for number, likeness in self._near(word, exact_keys(word)):
-            # Two words for two are found one by one.
-            if likeness >= least and number not in self._joins:
-                found.update(self._having[number])
-        return found
+    def _spelled_as(self, both: Word) -> list[tuple[int, float]]:
+        """Return the listed words that two run together are like, and how much; two words for two
+        are found one by one."""
+        near_ones = self._near(both, exact_keys(both))
+        return [(number, likeness) for number, likeness in near_ones if number not in self._joins]
 
     def _near(self, word: Word, keys: Iterable[str]) -> list[tuple[int, float]]:
         """Return the listed words found under the keys that resemble the word, and how much."""
@@ -191,60 +179,28 @@ class WordIndex:
             score_cutoff=_BROAD_LEAST,
             limit=None,
         )
-        kept = [numbers[at] for _, _, at in found]
+        mine = outline(word.skeleton)
+        kept = [
+            numbers[at]
+            for _, likeness, at in found
+            if likeness >= _BROAD_ENOUGH or self._outlines[numbers[at]] == mine
+        ]
         for group in VARIANTS.get(word.latin, ()):
             kept.extend(self._keys.get(f"^{group}", ()))
         return kept
 
 
-class _Building:
-    """What an index is made from, while it grows."""
-
-    def __init__(self) -> None:
-        self.words: list[Word] = []
-        self.having: list[set[int]] = []  # by word: the names that have it
-        self.carried: list[set[int]] = []  # by word: the names that have no other of their own
-        self.sizes: list[int] = []  # by name: its words
-        self.distinct: list[int] = []  # by name: those spelled differently
-        self.keys: dict[str, list[int]] = defaultdict(list)
-        self.slips: dict[str, list[int]] = defaultdict(list)  # by key of a whole name
-        self.numbers: dict[tuple[str, str, bool], int] = {}
-
-    def add(self, position: int, name: Name) -> None:
-        words = name.words
-        for key in slip_keys(name):
-            self.slips[key].append(position)
-        own = len({word.fold for word in words if word.tag in OWN})
-        self.sizes.append(sum(word.tag not in _MARKS for word in words))
-        self.distinct.append(len({word.fold for word in words if word.tag not in _MARKS}))
-        for index, word in enumerate(words):
-            if word.tag in _MARKS:
-                continue
-            number = self._number(word, is_join=False)
-            self.having[number].add(position)
-            if own == (word.tag in OWN):
-                self.carried[number].add(position)
-            if index + 1 < len(words) and words[index + 1].tag not in _MARKS:
-                number = self._number(join(word, words[index + 1]), is_join=True)
-                self.having[number].add(position)
-                if own == (word.tag in OWN) + (words[index + 1].tag in OWN):
-                    self.carried[number].add(position)
-
-    def _number(self, word: Word, *, is_join: bool) -> int:
-        key = (word.text, word.latin, is_join)
-        number = self.numbers.get(key)
-        if number is None:
-            number = self.numbers[key] = len(self.words)
-            self.words.append(word)
-            self.having.append(set())
-            self.carried.append(set())
-            for one in exact_keys(word) if is_join else listed_keys(word):
-                self.keys[one].append(number)
-        return number
-
-
 def _distinct(name: Name) -> Collection[Word]:
-    return {word.text: word for word in name.words if word.tag not in _MARKS}.values()
+    return {word.text: word for word in name.words if word.tag not in MARKS}.values()
+
+
+def _neighbours(name: Name) -> list[Word]:
+    """Return each two neighbours as one word."""
+    return [
+        join(first, second)
+        for first, second in zip(name.words, name.words[1:], strict=False)
+        if first.tag not in MARKS and second.tag not in MARKS
+    ]
 
 
 def _likeness(word: Word, other: Word) -> float:

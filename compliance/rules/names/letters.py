@@ -142,6 +142,7 @@ _CONSONANT = {
     **{letter: letter for letter in "bdfghjklmnpqrstvwyz"},
 }
 _BROAD = str.maketrans("oe", "ui")
+_SEMIVOWELS = str.maketrans("", "", "wyh")
 _BONE = str.maketrans("pvTDZJScjgqxr", "bftddzsskkkkl", "aewyh")
 
 
@@ -225,6 +226,11 @@ def skeleton(word: str) -> str:
     return start + "".join(_CONSONANT[found] for found in _SKELETAL.findall(text))
 
 
-def bone(outline: str) -> str:
+def outline(skeletal: str) -> str:
+    """Return a skeleton without semivowels, which one alphabet writes and another does not."""
+    return skeletal.translate(_SEMIVOWELS)
+
+
+def bone(skeletal: str) -> str:
     """Return a skeleton's index key: sounds that are written for each other are one letter."""
-    return outline.translate(_BONE)
+    return skeletal.translate(_BONE)

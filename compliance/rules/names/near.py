@@ -22,7 +22,6 @@ _CLOSE = {
 _MISSING = {"w": 0.06, "y": 0.06, "a": 0.1, "e": 0.08, "h": 0.35}
 ARTICLES = ("al", "el")  # written as one with the word
 # How much of a difference in vowels is forgiven, by the number of consonants that agree.
-_SEMIVOWELS = str.maketrans("", "", "wyh")
 _VOWELS = {0: 0.0, 1: 0.0, 2: 0.0, 3: 0.4}
 # Words whose vowels are near each other (o and u, e and i).
 _BROAD, _BROAD_SHORT, _BROAD_SHARE = 0.93, 0.85, 0.95
@@ -74,7 +73,7 @@ def _alphabetic(a: str, b: str, fold_a: str, fold_b: str) -> float:
         sounded = max(sounded, _BROAD_SHARE * OSA.normalized_similarity(broad_a, broad_b))
     likeness = min(0.95, max(spelled, (spelled + 2 * sounded) / 3))
     hard_a, hard_b = letters.skeleton(a), letters.skeleton(b)
-    if hard_a.translate(_SEMIVOWELS) == hard_b.translate(_SEMIVOWELS):  # only vowels differ
+    if letters.outline(hard_a) == letters.outline(hard_b):  # only vowels differ
         likeness += (1 - likeness) * _VOWELS.get(max(len(hard_a), len(hard_b)), 0.5)
     return likeness if longer > 3 else likeness * _SHORT
 

@@ -110,7 +110,7 @@ def _without_forms(found: list[Piece]) -> tuple[list[Piece], tuple[str, ...]]:
     forms: list[str] = []
     position = 0
     while position < len(plain):
-        for phrase in words.LEGAL_PHRASES:
+        for phrase in words.LEGAL_PHRASES.get(plain[position], ()):
             if tuple(plain[position : position + len(phrase)]) == phrase:
                 forms.append(" ".join(phrase))
                 position += len(phrase)

@@ -48,8 +48,8 @@ LEGAL_FORMS = _set(
     " gesellschaft kommanditgesellschaft ohg cokg sicav sofom srls scrl asbl vzw sdn eireli"
     " osakeyhtio oyab fmba npao fgup gup mup mchj aebe ltee rllp"
 )
-# Forms written out, longest first; each becomes one legal form.
-LEGAL_PHRASES = tuple(
+# Forms written out; each becomes one legal form, a longer one before one that begins it.
+_PHRASES = tuple(
     tuple(phrase.split())
     for phrase in (
         "obshchestvo s ogranichennoy otvetstvennostyu",
@@ -122,6 +122,10 @@ LEGAL_PHRASES = tuple(
         "l td",
     )
 )
+
+LEGAL_PHRASES: dict[str, list[tuple[str, ...]]] = {}  # by their first word
+for _phrase in sorted(_PHRASES, key=len, reverse=True):
+    LEGAL_PHRASES.setdefault(_phrase[0], []).append(_phrase)
 
 # What firms do, where they are: half the weight of a name of their own.
 GENERIC = _set(
