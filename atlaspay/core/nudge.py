@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 WINDOW_MS = 100
 
 
+_MARK = "atlaspay:nudge:"
+
+
 def nudge(task_name: str, *, queue: str | None = None) -> None:
     """Send `task_name` after the present transaction commits (at once outside of one)."""
     transaction.on_commit(lambda: send(task_name, queue=queue), robust=True)
@@ -29,7 +32,18 @@ def send(task_name: str, *, queue: str | None = None) -> None:
     if settings.ATLASPAY_NUDGES_MUTED:
         return
     try:
-        if client().set(f"atlaspay:nudge:{task_name}", 1, nx=True, px=WINDOW_MS):
+        if client().set(_MARK + task_name, 1, nx=True, px=WINDOW_MS):
             app.send_task(task_name, queue=queue, retry=False)
     except (redis.RedisError, OperationalError) as error:
         log.warning("nudge.lost", extra={"task": task_name, "error": type(error).__name__})
+
+
+def window_left_s(task_name: str) -> float:
+    """Return for how many seconds yet no further nudge of this task is sent; 0 without Redis.
+
+    A task that looked for work before that has ended may have missed some that told nobody.
+    """
+    try:
+        return max(0, int(client().pttl(_MARK + task_name))) / 1000
+    except redis.RedisError:
+        return 0.0

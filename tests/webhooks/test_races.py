@@ -12,7 +12,9 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.models import Count
 
+from atlaspay.core import nudge
 from atlaspay.core.errors import ConflictError
+from atlaspay.core.redis import client as redis_client
 from tests.e2e.platform import test_database_url
 from tests.factories import PartnerFactory
 from tests.webhooks.factories import (
@@ -28,6 +30,7 @@ from webhooks.delivery.loop import run_deliveries
 from webhooks.delivery.record import record
 from webhooks.delivery.result import Outcome, Result
 from webhooks.models import Delivery, DeliveryAttempt, EndpointHealth, Event
+from webhooks.outbox import DELIVER_TASK
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.race]
 
@@ -152,6 +155,21 @@ def test_a_bad_endpoint_with_many_overdue_rows_holds_nobody_up(receiver, dead_ur
     assert Delivery.objects.filter(endpoint__partner=healthy, state="delivered").count() == 900
     if "hang" not in dead_url:
         assert EndpointHealth.objects.get(pk=dead.id).failing_since is not None
+
+
+def test_a_run_looks_until_nudges_are_sent_again(receiver, clean_redis):
+    endpoint = make_endpoint(receiver.url + "/ok/1")
+    assert run_deliveries().claimed == 0
+    nudged = f"atlaspay:nudge:{DELIVER_TASK}"
+    redis_client().set(nudged, 1, px=5_000)
+    assert 0 < nudge.window_left_s(DELIVER_TASK) <= 5
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(in_thread, lambda: run_deliveries(30.0))
+        time.sleep(0.3)
+        emit(endpoint.partner)  # the nudge of this one counts as sent
+        found = running.result(60)
+    assert (found.delivered, len(receiver.got)) == (1, 1)
+    assert nudge.window_left_s(DELIVER_TASK) == 0
 
 
 def test_what_waits_behind_calls_that_hang_is_given_back_unspent(receiver):

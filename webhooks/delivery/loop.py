@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from django.db.utils import OperationalError
 
+from atlaspay.core import nudge
 from webhooks.delivery import claim, upkeep
 from webhooks.delivery.claim import Target
 from webhooks.delivery.flight import Flight
@@ -19,6 +20,7 @@ from webhooks.delivery.lanes import ALONE_WINDOW, Lanes
 from webhooks.delivery.record import record
 from webhooks.delivery.result import Outcome, Result
 from webhooks.delivery.sender import Sender
+from webhooks.outbox import DELIVER_TASK
 from webhooks.signing_keys import current as signing_key
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,8 @@ CAPACITY = 1_500  # claimed and not yet recorded
 FLUSH_MAX = 500
 FLUSH_WAIT_S = 0.02
 CLAIM_EVERY_S = 0.05  # while an earlier claim is still being sent
+# While nothing moves: until nudges are sent again, or calls that hang have ended.
+LINGER_EVERY_S = 0.025
 UNLOAD_EVERY_S = 0.5
 # With so many deliveries waiting for endpoints that hang, one that has not answered yet gets a
 # single call at a time: connections are kept for those that do.
@@ -74,6 +78,9 @@ class _Run:
         self.flight = Flight()
         self.started = time.monotonic()
         self.slice_end = self.started + budget_s
+        # What was emitted since the nudge that began this run has sent none of its own.
+        self.linger_until = self.started + nudge.window_left_s(DELIVER_TASK)
+        self.looked_at = float("-inf")
         self.next_claim_at = 0.0
         self.next_unload_at = 0.0
         self.hanging = 0  # of those under way
@@ -85,7 +92,10 @@ class _Run:
         while True:
             found = self._may_claim() and self._claim()
             if not found and not self.flight:
-                break
+                if self.is_over or self.looked_at >= self.linger_until:
+                    break
+                time.sleep(LINGER_EVERY_S)
+                continue
             self.lanes.renew()
             self._unload()
             self._record(self._collect())
@@ -114,11 +124,14 @@ class _Run:
         if self.is_over and (not self.hanging or now - self.started > HARD_STOP_S):
             return False
         moving = len(self.flight) - self.hanging
+        if not moving and now >= self.looked_at + LINGER_EVERY_S:
+            return True
         has_run_down = moving <= self.last_claim // 2 and self.last_claim > 0
         has_room = moving <= CAPACITY - FLUSH_MAX
         return has_run_down or (has_room and now >= self.next_claim_at)
 
     def _claim(self) -> bool:
+        self.looked_at = time.monotonic()
         targets = self._mine(claim.due_targets())
         self.targets.update({target.endpoint_id: target for target in targets})
         room = CAPACITY - len(self.flight) + self.hanging
@@ -168,8 +181,9 @@ class _Run:
         now = time.monotonic()
         deadline = now + FLUSH_WAIT_S
         moving = len(self.flight) - self.flight.hanging(now)
-        if not moving and now < self.next_claim_at:
-            deadline = min(deadline, self.next_claim_at)
+        next_look_at = self.looked_at + LINGER_EVERY_S
+        if not moving and now < next_look_at:
+            deadline = min(deadline, next_look_at)
         wanted = max(1, min(FLUSH_MAX, moving)) if self.flight else 0
         while len(results) < wanted:
             try:
