@@ -60,17 +60,17 @@ WITH e AS (
     INSERT INTO webhooks_event (id, partner_id, type, object_id, sequence, body)
     SELECT * FROM unnest(%(ids)b::text[], %(partners)b::text[], %(types)b::text[],
                          %(objects)b::text[], %(sequences)b::int[], %(bodies)b::bytea[])
-    RETURNING id, partner_id, object_id, sequence
 ), d AS (
     INSERT INTO webhooks_delivery (id, event_id, endpoint_id, partner_id, object_id, sequence,
                                    message_id, state, attempt_count, step, due_at, last_error,
                                    misconfigured)
-    SELECT n.id, e.id, n.endpoint_id, e.partner_id, e.object_id, e.sequence, n.message_id,
+    SELECT n.id, n.event_id, n.endpoint_id, n.partner_id, n.object_id, n.sequence, n.message_id,
            'pending', 0, 0, statement_timestamp(), '', false
     FROM unnest(%(delivery_ids)b::text[], %(delivery_events)b::text[],
-                %(delivery_endpoints)b::text[], %(message_ids)b::text[])
-         AS n(id, event_id, endpoint_id, message_id)
-    JOIN e ON e.id = n.event_id
+                %(delivery_endpoints)b::text[], %(delivery_partners)b::text[],
+                %(delivery_objects)b::text[], %(delivery_sequences)b::int[],
+                %(message_ids)b::text[])
+         AS n(id, event_id, endpoint_id, partner_id, object_id, sequence, message_id)
 )
 SELECT 1
 """
@@ -117,7 +117,7 @@ def emit(events: Sequence[NewEvent], *, only_endpoint_id: str | None = None) -> 
     bodies = [render(event, timestamp) for event in events]
     receivers = _receivers({event.partner_id for event in events}, only_endpoint_id)
     pairs = [
-        (event.id, endpoint_id)
+        (event, endpoint_id)
         for event in events
         for endpoint_id, types in receivers.get(event.partner_id, ())
         if not types or event.type in types
@@ -133,9 +133,12 @@ def emit(events: Sequence[NewEvent], *, only_endpoint_id: str | None = None) -> 
             "sequences": [event.sequence for event in events],
             "bodies": bodies,
             "delivery_ids": delivery_ids,
-            "delivery_events": [event_id for event_id, _ in pairs],
+            "delivery_events": [event.id for event, _ in pairs],
             "delivery_endpoints": [endpoint_id for _, endpoint_id in pairs],
-            "message_ids": [message_id(endpoint_id, event_id) for event_id, endpoint_id in pairs],
+            "delivery_partners": [event.partner_id for event, _ in pairs],
+            "delivery_objects": [event.object_id for event, _ in pairs],
+            "delivery_sequences": [event.sequence for event, _ in pairs],
+            "message_ids": [message_id(endpoint_id, event.id) for event, endpoint_id in pairs],
         },
     )
     if pairs:

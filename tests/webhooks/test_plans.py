@@ -7,7 +7,7 @@ from django.db import connection
 
 from tests.webhooks.factories import emit_many, make_endpoint
 from webhooks import resend, sql
-from webhooks.delivery import claim, upkeep
+from webhooks.delivery import claim, record, upkeep
 from webhooks.event_types import PASSING
 from webhooks.models import Delivery
 
@@ -68,3 +68,35 @@ def test_none_of_them_reads_the_whole_table(statements):
             assert any(f"using delivery_{name.split()[1]} " in line for line in plan), name
         else:
             assert [line for line in plan if "Seq Scan on webhooks_delivery" in line] == [], name
+
+
+def test_order_is_kept_by_key_though_no_pending_row_is_known_of():
+    endpoint = make_endpoint()
+    emit_many(endpoint.partner, PAST)
+    Delivery.objects.update(state="delivered", due_at=None, attempt_count=1)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    emit_many(endpoint.partner, PRESENT)
+    claiming = {
+        "endpoints": [endpoint.id],
+        "quotas": [128],
+        "claim": uuid.uuid4(),
+        "lease": 60.0,
+        "recheck": 2.0,
+        "passing": list(PASSING),
+    }
+    recording = {
+        "ids": ["wd_1"],
+        "claims": [uuid.uuid4()],
+        "states": ["delivered"],
+        "delays": [0.0],
+        "steps": [0],
+        "given_back": [0],
+        "errors": [""],
+        "misconfigured": [False],
+    }
+    for statement, values in ((claim._CLAIM, claiming), (record._DELIVERIES, recording)):
+        plan = [row["QUERY PLAN"] for row in sql.fetch("EXPLAIN " + statement, values)]
+        by_order = [at for at, line in enumerate(plan) if "using delivery_order " in line]
+        assert len(by_order) == 1
+        assert "Index Cond: (((object_id)::text = " in plan[by_order[0] + 1]

@@ -153,17 +153,23 @@ WITH want AS (
         FROM (SELECT *, 0 AS turn FROM fresh UNION ALL SELECT *, 1 FROM retry) r
     ) r JOIN want w USING (endpoint_id) WHERE r.place <= w.quota + w.quota / 4
 ), earlier AS MATERIALIZED (
-    SELECT p.id AS later_id, q.id, q.event_id, q.claim_id, q.due_at, q.attempt_count
-    FROM picked p
-    JOIN webhooks_delivery q ON q.object_id = p.object_id AND q.endpoint_id = p.endpoint_id
-        AND q.state = 'pending' AND q.sequence < p.sequence
+    -- OFFSET keeps this one look-up a row by the whole key: where the statistics know of no pending
+    -- rows, a join would read all of them for each row picked.
+    SELECT p.id AS later_id, q.* FROM picked p CROSS JOIN LATERAL (
+        SELECT q.id, q.event_id, q.claim_id, q.due_at, q.attempt_count FROM webhooks_delivery q
+        WHERE q.object_id = p.object_id AND q.endpoint_id = p.endpoint_id
+          AND q.state = 'pending' AND q.sequence < p.sequence
+        OFFSET 0
+    ) q
 ), outdated AS MATERIALIZED (
-    -- A step on the way that has failed: the later event of the payout goes in its place.
-    SELECT q.id FROM webhooks_delivery q
-    WHERE q.state = 'pending' AND q.claim_id IS NULL AND q.id IN (
-        SELECT r.id FROM earlier r JOIN webhooks_event e ON e.id = r.event_id
-        WHERE r.claim_id IS NULL AND r.attempt_count > 0 AND e.type = ANY(%(passing)s))
-    FOR UPDATE SKIP LOCKED
+    -- A step on the way that has failed: the later event of the payout goes in its place. Only
+    -- what is pending is due; its state in words would let the planner read all that is pending.
+    SELECT q.id FROM earlier r
+    JOIN webhooks_event e ON e.id = r.event_id
+    JOIN webhooks_delivery q ON q.id = r.id
+    WHERE r.claim_id IS NULL AND r.attempt_count > 0 AND e.type = ANY(%(passing)s)
+      AND q.claim_id IS NULL AND q.due_at IS NOT NULL
+    FOR UPDATE OF q SKIP LOCKED
 ), superseded AS (
     UPDATE webhooks_delivery d SET state = 'superseded', due_at = NULL
     FROM outdated o WHERE d.id = o.id

@@ -40,11 +40,17 @@ WITH o AS (
         misconfigured = CASE WHEN o.given_back = 0 THEN o.misconfigured ELSE d.misconfigured END
     FROM o WHERE d.id = o.id AND d.claim_id = o.claim_id
     RETURNING d.id, d.object_id, d.endpoint_id, d.sequence, d.state
+), later AS MATERIALIZED (
+    -- One look-up a row by the whole key, whatever the statistics know of pending rows.
+    SELECT p.id FROM done CROSS JOIN LATERAL (
+        SELECT n.id FROM webhooks_delivery n
+        WHERE n.object_id = done.object_id AND n.endpoint_id = done.endpoint_id
+          AND n.state = 'pending' AND n.sequence > done.sequence AND n.claim_id IS NULL
+        OFFSET 0
+    ) p WHERE done.state <> 'pending'
 ), next AS (
-    SELECT n.id FROM done
-    JOIN webhooks_delivery n ON n.object_id = done.object_id AND n.endpoint_id = done.endpoint_id
-        AND n.state = 'pending' AND n.sequence > done.sequence AND n.claim_id IS NULL
-    WHERE done.state <> 'pending'
+    SELECT n.id FROM webhooks_delivery n JOIN later ON later.id = n.id
+    WHERE n.due_at IS NOT NULL AND n.claim_id IS NULL
     ORDER BY n.id FOR UPDATE OF n
 ), released AS (
     UPDATE webhooks_delivery d SET due_at = least(d.due_at, statement_timestamp())
