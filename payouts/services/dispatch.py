@@ -70,7 +70,8 @@ def order_of(payout: Payout, attempt: Attempt) -> base.Order:
 
 def due(rails: Sequence[str], limit: int) -> int:
     """Return how many payouts of these rails are due, counting to `limit`; locks nothing."""
-    return _waiting(rails, Now())[:limit].count()
+    # In no order: for the first of all, many more are sorted.
+    return _waiting(rails, Now()).order_by()[:limit].count()
 
 
 def _waiting(rails: Sequence[str], now: Any) -> QuerySet[Payout]:

@@ -53,7 +53,8 @@ def expire_queued(*, limit: int = CHUNK) -> int:
 
 def complete_batches(*, limit: int = CHUNK) -> int:
     """Tell partners of batches all of whose payouts have reached an end; return how many."""
-    still_open = Payout.objects.filter(batch=OuterRef("pk")).exclude(state__in=FINAL_STATES)
+    unended = Payout.objects.filter(batch=OuterRef("pk"), final_at=None)
+    still_open = unended.exclude(state__in=FINAL_STATES)
     with unit.open(reason="all payouts have ended") as work:
         done = list(
             Batch.objects.filter(completed_at=None, intake=Batch.Intake.ACCEPTED)
