@@ -1,6 +1,6 @@
 """A chunk's names asked about within a time, each distinct one once.
 
-A name can be written so that it costs hundreds of times what an honest one does: dozens of words
+A name can be written so that it costs tens of times what an honest one does: dozens of words
 that hundreds of listed names share. A chunk of such would outlast its task's limit, be rolled back
 and claimed again for ever. What does not fit into the time is left for later, and whoever sends
 such names waits for them alone.
