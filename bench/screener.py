@@ -24,7 +24,7 @@ import psycopg  # noqa: E402 - needs the settings
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 
-from atlaspay.core import context  # noqa: E402
+from atlaspay.core import collector, context  # noqa: E402
 from bench.limit import measure, rows  # noqa: E402
 from bench.payloads import Payloads  # noqa: E402
 from compliance.models import (  # noqa: E402
@@ -100,7 +100,7 @@ def policy(*conditions: dict[str, Any]) -> dict[str, Any]:
             {
                 "code": f"rule_{number}",
                 "title": f"Rule {number}",
-                "class": "other",
+                "class": "sanctions" if when is LISTED else "other",
                 "weight": 10,
                 "when": when,
             }
@@ -117,6 +117,7 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=20_000)
     parser.add_argument("--times", type=int, default=3)
     options = parser.parse_args()
+    collector.calm()  # as every worker does
     supply = Payloads(seed=time.time_ns())
     with context.bind(actor="system:bench"), connect() as own:
         for statement in rows.SETUP:
