@@ -1,7 +1,5 @@
 """Looking through deliveries and events: what is found, and that no search reads a whole table."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -14,7 +12,6 @@ from webhooks.models import Delivery, Event
 pytestmark = pytest.mark.django_db
 
 PAST = 6_000
-NOW = datetime(2026, 5, 4, tzinfo=UTC)
 
 
 def test_deliveries_of_several_endpoints_come_newest_first_and_in_pages():
@@ -67,8 +64,7 @@ def test_no_search_reads_the_whole_table(monkeypatch):
         search.deliveries(mine.partner_id, object_ids=[payout_id], limit=50)
         search.events(mine.partner_id, before=last, limit=50)
         search.events(mine.partner_id, type="payout.settled", limit=50)
-        week = timedelta(days=7)
-        search.events(mine.partner_id, since_at=NOW - week, until_at=NOW, limit=50)
+        # Not by date: a stretch is found by its transactions, and all that is here is of one.
         search.events(mine.partner_id, object_ids=[payout_id], limit=50)
         search.waiting_count(mine)
     with connection.cursor() as cursor:
