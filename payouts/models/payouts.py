@@ -7,7 +7,7 @@ from simple_history.models import HistoricalRecords
 
 from atlaspay.core.history import ActorHistory, TriggerHistory
 from atlaspay.core.models import PublicIdField, ReferenceField
-from payouts.machine import PayoutMachine, State
+from payouts.machine import FINAL_STATES, PayoutMachine, State
 
 # Columns that never change after intake: guarded by a trigger, so history needs no copies of them.
 FIXED_COLUMNS = (
@@ -177,6 +177,11 @@ class Payout(PayoutMachine):
             models.CheckConstraint(
                 condition=Q(returned_minor__gte=0, returned_minor__lte=F("amount_minor")),
                 name="payout_return_within",
+            ),
+            # What asks for `final_at IS NULL`, for its index, misses nothing that is open.
+            models.CheckConstraint(
+                condition=Q(final_at=None) | Q(state__in=sorted(FINAL_STATES)),
+                name="payout_final_at_end",
             ),
         ]
         indexes = [

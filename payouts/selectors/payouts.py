@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from atlaspay.core.errors import NotFoundError
 from atlaspay.core.ids import encode
+from payouts.machine import FINAL_STATES
 from payouts.models import Attempt, Payout, Return
 from payouts.rails import failures
 from payouts.representation import instant
@@ -92,6 +93,9 @@ def _condition(partner_id: str, wanted: PayoutFilter) -> Q:
     if wanted.statuses:
         states = [state for status in wanted.statuses for state in STATES_OF_STATUS[status]]
         condition &= Q(state__in=states)
+        if FINAL_STATES.isdisjoint(states):
+            # In the words of the index of what has not ended: there are few, of however many.
+            condition &= Q(final_at=None)
     if wanted.reference:
         condition &= Q(reference=wanted.reference)
     if wanted.batch_id:

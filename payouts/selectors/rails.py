@@ -10,10 +10,12 @@ from payouts.rails.registry import RAIL_NAMES
 
 COUNT_MAX = 20_000
 
-# A bound instead of a full count: in a backlog of a million nobody needs the last digit.
+# A bound instead of a full count: in a backlog of a million nobody needs the last digit. That they
+# have not ended is said in the words of the index of those that have not.
 _UNDER_WAY = """
 SELECT rail, state, stage = %s, count(*)
-FROM (SELECT rail, state, stage FROM payouts_payout WHERE state = ANY(%s) LIMIT %s) p
+FROM (SELECT rail, state, stage FROM payouts_payout
+    WHERE final_at IS NULL AND state = ANY(%s) LIMIT %s) p
 GROUP BY 1, 2, 3
 """
 

@@ -136,7 +136,7 @@ def _check_name(rail: str) -> None:
 
 def _held(rail: str, states: list[State]) -> tuple[Held, ...]:
     rows = (
-        Payout.objects.filter(rail=rail, state__in=states)
+        Payout.objects.filter(rail=rail, state__in=states, final_at=None)
         .values("currency")
         .annotate(count=Count("id"), amount=Sum("amount_minor"))
         .order_by("currency")

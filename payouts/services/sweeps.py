@@ -79,7 +79,7 @@ SELECT state, extract(epoch FROM clock_timestamp() - min(
                 WHEN state = 'queued' THEN greatest(queued_at, execute_at)
                 WHEN state = 'screening' THEN submitted_at
                 ELSE updated_at END))::int
-  FROM payouts_payout WHERE state = ANY(%s) GROUP BY state
+  FROM payouts_payout WHERE final_at IS NULL AND state = ANY(%s) GROUP BY state
 """
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from atlaspay.core.errors import (
@@ -32,7 +33,8 @@ from payouts.services.settlement import Answer
 from tests.compliance.factories import listed_case, open_case, staff
 from tests.compliance.lists import import_plain
 from tests.compliance.test_decide import approve
-from tests.payouts.factories import fresh, funded_partner, make_due, make_payouts, sending
+from tests.payouts.factories import ended, fresh, funded_partner, make_due, make_payouts, sending
+from tests.plans import count_of_plans
 from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db
@@ -335,6 +337,19 @@ def test_a_worker_that_died_is_followed_by_another_and_loses_its_lease() -> None
     Rescreen.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
     assert finish().held == 1
     assert Case.objects.filter(payout=payout).count() == 1
+
+
+def test_what_has_not_ended_is_not_looked_for_among_all_that_has() -> None:
+    partner = funded_partner(10_000_000)
+    ended(partner, 3_000)
+    cleared(3, partner=partner)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    import_plain(f"1,{NAME}")
+    Rescreen.objects.update(days=0)
+    with CaptureQueriesContext(connection) as ran:
+        assert finish().held == 3
+    assert count_of_plans(ran, "payouts_payout") >= 3
 
 
 def test_the_task_takes_one_slice(monkeypatch: pytest.MonkeyPatch) -> None:

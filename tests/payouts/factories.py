@@ -71,6 +71,14 @@ def make_payouts(
     return payouts
 
 
+def ended(partner: Partner, count: int) -> None:
+    """Give the partner so many payouts that were canceled."""
+    with unit.open(reason="test") as work:
+        for payout in work.lock(one.id for one in make_payouts(partner, [100] * count)):
+            payout.cancel()
+            work.change(payout)
+
+
 def clear_all() -> int:
     """Let everything through screening."""
     return decisions.screen_waiting(lambda found: [decisions.Verdict(p.id, True) for p in found])

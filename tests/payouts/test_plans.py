@@ -3,19 +3,20 @@
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
-from payouts.services import dispatch, unit
-from tests.payouts.factories import funded_partner, make_payouts
+from payouts.selectors.payouts import PayoutFilter, payouts_page
+from payouts.selectors.rails import rails_health
+from payouts.services import dispatch, rails_control, sweeps
+from tests.payouts.factories import ended, funded_partner, make_payouts
+from tests.plans import count_of_plans
 
 pytestmark = pytest.mark.django_db
 
 
 def test_what_may_be_sent_is_not_looked_for_among_all_that_is_open():
     partner = funded_partner(10_000_000)
-    with unit.open(reason="test") as work:
-        for payout in work.lock(one.id for one in make_payouts(partner, [100] * 1_000)):
-            payout.cancel()
-            work.change(payout)
+    ended(partner, 1_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     make_payouts(partner, [100] * 1_000)
@@ -25,3 +26,17 @@ def test_what_may_be_sent_is_not_looked_for_among_all_that_is_open():
         assert "using payout_queued " in plan
         assert "payout_batch_open" not in plan
     assert dispatch.due(["sepa_inst", "rtp"], 250) == 0
+
+
+def test_what_has_not_ended_is_not_looked_for_among_all_that_has():
+    partner = funded_partner(10_000_000)
+    ended(partner, 3_000)
+    make_payouts(partner, [100] * 10)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as ran:
+        rails_health()
+        sweeps.sound_alarms()
+        rails_control.preview("sepa_inst")
+        assert len(payouts_page(partner.id, PayoutFilter(statuses=["queued"])).rows) == 10
+    assert count_of_plans(ran, "payouts_payout") == 5
