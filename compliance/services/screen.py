@@ -73,8 +73,9 @@ def screen_chunk(*, limit: int = CHUNK, classify: Classify | None = None) -> int
 
 def _index_lists() -> None:
     """Index changed lists before payouts are locked: many names take minutes."""
-    is_asked_for = Payout.objects.filter(state=State.SCREENING).exists()
-    if is_asked_for and live.live_policy().needs.watchlists:
+    # The first by the queue's index: any at all would be looked for in the table.
+    waiting = Payout.objects.filter(state=State.SCREENING).order_by("due_at", "id")
+    if waiting.values_list("id").first() and live.live_policy().needs.watchlists:
         live.lists()
 
 

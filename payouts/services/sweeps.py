@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Subquery
 
 from payouts import postings
 from payouts.machine import FINAL_STATES, State
@@ -53,12 +53,14 @@ def expire_queued(*, limit: int = CHUNK) -> int:
 
 def complete_batches(*, limit: int = CHUNK) -> int:
     """Tell partners of batches all of whose payouts have reached an end; return how many."""
+    # The first that is found, one probe a batch: an EXISTS became a join with all that is open.
     unended = Payout.objects.filter(batch=OuterRef("pk"), final_at=None)
-    still_open = unended.exclude(state__in=FINAL_STATES)
+    still_open = unended.exclude(state__in=FINAL_STATES).values("id")[:1]
     with unit.open(reason="all payouts have ended") as work:
         done = list(
             Batch.objects.filter(completed_at=None, intake=Batch.Intake.ACCEPTED)
-            .exclude(Exists(still_open))
+            .alias(still_open=Subquery(still_open))
+            .filter(still_open=None)
             .order_by("id")
             .select_for_update(skip_locked=True)[:limit]
         )

@@ -22,6 +22,7 @@ from payouts.services.funding import fund_partner
 from tests.compliance.factories import publish
 from tests.compliance.rule_documents import asks, document, rule
 from tests.payouts.factories import funded_partner, make_payouts
+from tests.plans import assert_no_plan_has
 
 pytestmark = pytest.mark.django_db
 A, B = b"account A, 16 b.", b"account B, 16 b."
@@ -347,3 +348,25 @@ def test_screening_keeps_whom_it_paid() -> None:
     screen_chunk()
 
     assert RecipientSeen.objects.count() == 3
+
+
+def test_a_partner_the_statistics_do_not_know_is_not_read_for_each_payout() -> None:
+    for number in range(60):
+        account = f"account {number:>8}".encode()
+        make_payouts(funded_partner(), [100] * 12, account_index=account)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE payouts_payout")
+    made = make_payouts(funded_partner(10_000_000), [100] * 2_000)
+    needs = Needs(
+        account_windows=hours(1, 24),
+        twin_windows=hours(24),
+        recipient_windows=hours(24),
+        destination_windows=hours(72),
+        recipient_age=True,
+        first_to_account=True,
+    )
+
+    with CaptureQueriesContext(connection) as ran:
+        gather(made[:500], needs, live.lists().matcher)
+
+    assert_no_plan_has(ran, "payout_partner")
