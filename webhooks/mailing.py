@@ -33,13 +33,15 @@ KEPT_DAYS = 7
 BACKOFF_S = (60, 300, 900, 3_600, 10_800, 21_600, 43_200)
 AWAY_S = 60
 
+# An array is made once. As an IN, the look for one row could be run again for each row it is
+# compared with, and claim one more each time.
 _CLAIM = """
 UPDATE webhooks_mailmessage
 SET claim_id = %(claim)s, attempt_count = attempt_count + 1,
     due_at = statement_timestamp() + make_interval(secs => %(lease)s)
-WHERE id IN (SELECT id FROM webhooks_mailmessage
-             WHERE state = 'pending' AND due_at <= statement_timestamp()
-             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+WHERE id = ANY(ARRAY(SELECT id FROM webhooks_mailmessage
+                     WHERE state = 'pending' AND due_at <= statement_timestamp()
+                     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED))
 RETURNING id
 """
 _SENT = """

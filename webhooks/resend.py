@@ -62,7 +62,7 @@ def retry_delivery(partner_id: str | None, delivery_id: str) -> Delivery:
 
 # In the order of the events: a microsecond apart, because the claim goes by due time.
 _REPLAY = """
-WITH chosen AS (
+WITH chosen AS MATERIALIZED (
     SELECT d.id, row_number() OVER (ORDER BY d.id) AS turn FROM (
         SELECT d.id FROM webhooks_delivery d
         JOIN webhooks_endpoint e ON e.id = d.endpoint_id

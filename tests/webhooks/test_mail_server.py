@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
+from django.db import connection
 from django.db.models.functions import Now
 
 from tests.factories import PartnerFactory
@@ -122,6 +123,15 @@ def test_many_mails_go_over_one_session(postbox):
         tell(f"shop-{number}@example.com")
     assert mailing.send_due(30) == 20
     assert len(postbox.got) == 20
+
+
+def test_one_mail_is_claimed_at_a_time_whatever_the_statistics_say(postbox):
+    tell("shop-0@example.com")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE webhooks_mailmessage")
+    for number in range(1, 20):
+        tell(f"shop-{number}@example.com")
+    assert mailing.send_due(30) == 20
 
 
 def test_a_server_that_is_not_there_costs_no_mail_and_no_attempt(postbox, settings, caplog):

@@ -31,17 +31,18 @@ ROTATION_AGAIN_S = (60.0, 300.0, 600.0, 1_800.0, 3_600.0)
 
 _State, _Kind = EndpointCheck.State, EndpointCheck.Kind
 
+# The array is made once, whatever it is joined with: no more than the limit is claimed.
 _CLAIM = """
 UPDATE webhooks_endpointcheck c
 SET claim_id = %(claim)s, attempt_count = c.attempt_count + 1,
     due_at = statement_timestamp() + make_interval(secs => %(lease)s)
 FROM webhooks_endpoint e
-WHERE e.id = c.endpoint_id AND c.id IN (
+WHERE e.id = c.endpoint_id AND c.id = ANY(ARRAY(
     SELECT k.id FROM webhooks_endpointcheck k JOIN webhooks_endpoint o ON o.id = k.endpoint_id
     WHERE k.state = 'pending' AND k.due_at <= statement_timestamp() AND o.deleted_at IS NULL
       AND (k.kind = 'conformance' OR o.status = 'enabled')
     ORDER BY k.due_at LIMIT %(limit)s FOR UPDATE OF k SKIP LOCKED
-)
+))
 RETURNING c.id, c.kind, CASE c.kind WHEN 'rotation' THEN e.url ELSE c.url END AS url,
           e.id AS endpoint_id, e.partner_id, e.secret_sealed,
           CASE WHEN e.previous_secret_until IS NULL

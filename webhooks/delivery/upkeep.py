@@ -18,11 +18,11 @@ SLICES = 5
 WARN_AFTER = (timedelta(hours=24), timedelta(days=4))
 
 # Claimed rows are left to their sender; SKIP LOCKED waits for nobody. Two statements, because the
-# queue's two partial indexes each need their own condition.
+# queue's two partial indexes each need their own condition. The array keeps a slice to its size.
 _CANCEL_FRESH = """
 UPDATE webhooks_delivery
 SET state = 'canceled', due_at = NULL, claim_id = NULL, last_error = 'endpoint_disabled'
-WHERE id IN (
+WHERE id = ANY(ARRAY(
     SELECT d.id FROM webhooks_endpoint e JOIN LATERAL (
         SELECT x.id FROM webhooks_delivery x
         WHERE x.endpoint_id = e.id AND x.state = 'pending' AND x.attempt_count = 0
@@ -31,14 +31,14 @@ WHERE id IN (
     ) d ON true
     WHERE e.status = 'disabled' OR e.deleted_at IS NOT NULL
     LIMIT %(slice)s
-)
+))
 """
 _CANCEL_RETRY = _CANCEL_FRESH.replace("x.attempt_count = 0", "x.attempt_count > 0")
 
 # An attempt brought forward stands beside the schedule: where it fails too, the row is where it
 # was. A microsecond apart, in the order of the events: the claim goes by due time.
 _BRING_FORWARD = """
-WITH waiting AS (
+WITH waiting AS MATERIALIZED (
     SELECT w.id, row_number() OVER (ORDER BY w.event_at, w.id) AS turn FROM (
         SELECT d.id, d.event_at FROM webhooks_delivery d
         WHERE d.endpoint_id = %(endpoint)s AND d.state = 'pending' AND d.attempt_count > 0

@@ -145,7 +145,8 @@ def _prune(now: datetime) -> None:
     """Drop a few rows that count no longer: each try pays for the table it fills."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM core_failurecount WHERE id IN (SELECT id FROM core_failurecount"
-            " WHERE forgotten_at < %s ORDER BY forgotten_at LIMIT %s FOR UPDATE SKIP LOCKED)",
+            "DELETE FROM core_failurecount WHERE id = ANY(ARRAY("
+            "SELECT id FROM core_failurecount WHERE forgotten_at < %s ORDER BY forgotten_at"
+            " LIMIT %s FOR UPDATE SKIP LOCKED))",
             [now, _PRUNED_AT_ONCE],
         )
