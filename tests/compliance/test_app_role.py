@@ -47,7 +47,7 @@ def app_role() -> Iterator[None]:
         _make_as_superuser(owner)
     elif not is_there:
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE ROLE {ROLE}; GRANT {ROLE} TO {owner} WITH INHERIT FALSE")
+            cursor.execute(f"CREATE ROLE {ROLE}; {_grant(owner)}")
     with connection.cursor() as cursor:
         cursor.execute("\n".join(grants.statements(ROLE)))
         cursor.execute(f"SET ROLE {ROLE}")
@@ -56,19 +56,28 @@ def app_role() -> Iterator[None]:
         cursor.execute("RESET ROLE")
 
 
+def _grant(owner: str) -> str:
+    is_choice = connection.features.is_postgresql_16
+    return f"GRANT {ROLE} TO {owner} {'WITH INHERIT FALSE, SET TRUE' if is_choice else ''}"
+
+
 def _make_as_superuser(owner: str) -> None:
-    """The embedded server's superuser lets in whoever owns its socket."""
+    """The embedded server's superuser lets in whoever owns its socket; others may not."""
 
     known = connection.settings_dict
-    with psycopg.connect(
-        host=known["HOST"],
-        port=known["PORT"] or None,
-        user="postgres",
-        dbname=known["NAME"],
-        autocommit=True,
-    ) as opened:
+    try:
+        opened = psycopg.connect(
+            host=known["HOST"],
+            port=known["PORT"] or None,
+            user="postgres",
+            dbname=known["NAME"],
+            autocommit=True,
+        )
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no role could be made, so NOT run: give {owner} CREATEROLE ({error})")
+    with opened:
         opened.execute(f"CREATE ROLE {ROLE}")
-        opened.execute(f"GRANT {ROLE} TO {owner} WITH INHERIT FALSE, SET TRUE")
+        opened.execute(_grant(owner))
 
 
 def test_the_whole_flow_runs_as_a_role_that_owns_nothing(app_role: None) -> None:
