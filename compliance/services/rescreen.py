@@ -72,6 +72,7 @@ UPDATE compliance_rescreen SET claim_id = NULL, leased_until = NULL,
     detail = %s
 WHERE id = %s AND claim_id = %s
 """
+# The first is what the index of open payouts goes by, the second what open means.
 _OPEN = "final_at IS NULL AND NOT state IN ('canceled', 'failed', 'returned', 'settled')"
 _OPEN_PAGE = f"""
 SELECT id, recipient_name FROM payouts_payout WHERE {_OPEN} AND id > %s ORDER BY id LIMIT %s
